@@ -1,0 +1,1 @@
+"""The room that knows: facts, the log that keeps them, and the lake that reads them."""

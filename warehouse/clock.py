@@ -1,0 +1,16 @@
+"""The only place that asks the time; everything else is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+
+def now() -> datetime:
+    """The present instant, UTC-aware."""
+    return datetime.now(UTC)
+
+
+def calendar_date(at: datetime, time_zone: str) -> date:
+    """The company's calendar date at an instant."""
+    return at.astimezone(ZoneInfo(time_zone)).date()

@@ -1,0 +1,1 @@
+"""The vocabulary: every fact the company records, one class each."""

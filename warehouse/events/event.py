@@ -1,0 +1,91 @@
+"""Event, the base of every fact, and Recorded, a fact with the envelope the log put around it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+DATA_BYTES_MAX = 1_048_576  # a 2,000-line order is about 400 KB
+
+
+class Personal:
+    """Marks a field about a living person: kept out of the lake, encrypted in the log (issue: erasure)."""
+
+
+def _two_places(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"))
+
+
+Amount = Annotated[Decimal, Field(max_digits=18, decimal_places=2), AfterValidator(_two_places)]
+"""Money in the document's currency, two places."""
+UnitPrice = Annotated[Decimal, Field(max_digits=18, decimal_places=4)]
+"""Money per piece, up to four places."""
+Rate = Annotated[Decimal, Field(max_digits=9, decimal_places=6)]
+"""A fraction: 0.05 is five percent."""
+PersonalText = Annotated[str, Personal()]
+"""Text about a living person."""
+
+
+class Part(BaseModel):
+    """A value inside a fact: a line, an address."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Event(BaseModel):
+    """One fact in the past tense. The class is the whole declaration: name, stream, fields, lake table, documentation.
+
+    `stream` is the aggregate_type the fact stands in; `type` its stored name (`noun.past_tense`), never an import path;
+    `schema_version` grows when the fields change (an upcast step keeps the old payloads readable);
+    `subject` names the field that identifies the living person the fact is about, if there is one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stream: ClassVar[str]
+    type: ClassVar[str]
+    schema_version: ClassVar[int] = 1
+    subject: ClassVar[str | None] = None
+
+    @classmethod
+    def table(cls) -> str:
+        """The name of the fact's table in the lake's schema `facts`: `order.placed` is `order_placed`."""
+        return re.sub(r"\W", "_", cls.type)
+
+
+E = TypeVar("E", bound=Event, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The address of a stream."""
+
+    stream: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[E]):
+    """A fact and its envelope.
+
+    `effective_at` is when it happened in the business, `created_at` when the log learned of it; `correlation_id` is the
+    command that began the chain, `causation_id` the command or event right before.
+    """
+
+    event: E
+    id: UUID
+    ref: Ref
+    version: int
+    effective_at: datetime
+    created_by: str
+    correlation_id: UUID
+    causation_id: UUID
+    subject_id: UUID | None = None
+    created_at: datetime | None = None
+    position: int | None = None

@@ -1,0 +1,164 @@
+"""Facts of an order: stream `order`. What other streams do to it comes in by reaction, so its status folds from here alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from warehouse.events.customers import Address, PaymentTerms
+from warehouse.events.event import Amount, Event, Part, Personal, Rate, UnitPrice
+
+LineKind = Literal["product", "charge", "discount"]
+
+
+class OrderLine(Part):
+    """One line as agreed: the price is frozen here. Charges (postage, bank) and discounts hold no stock."""
+
+    line_no: int
+    kind: LineKind = "product"
+    sku: str = Field(description="The product's SKU, or the code of the charge or discount.")
+    product_id: UUID | None = Field(None, description="None on charges and discounts.")
+    description: str
+    quantity: int
+    unit_price: UnitPrice
+    tax_rate: Rate
+    net: Amount
+    tax: Amount
+    gross: Amount
+    reference: str | None = Field(None, description="The buyer's own reference.")
+
+
+class LineQuantity(Part):
+    """So many pieces of a line."""
+
+    line_no: int
+    quantity: int
+
+
+class OrderPlaced(Event):
+    """A buyer ordered; stock is reserved and, on terms, credit is committed in the same transaction."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.placed"
+    subject: ClassVar[str | None] = "customer_id"
+
+    number: str
+    customer_id: UUID
+    customer_type: Literal["consumer", "dealer"]
+    channel: Literal["storefront", "api", "bulk", "staff", "import"]
+    currency: str
+    prices_include_tax: bool
+    lines: tuple[OrderLine, ...]
+    net: Amount
+    tax: Amount
+    total: Amount
+    terms: PaymentTerms
+    location: str = Field(description="The warehouse that serves the order.")
+    shipping_address: Annotated[Address | None, Personal()] = None
+    backorder: bool = Field(False, description="Lines beyond the stock wait for it instead of being refused.")
+    reference: str | None = None
+    notes: str | None = None
+    expires_at: datetime | None = Field(None, description="Unpaid by this instant the order has lapsed; none on credit terms.")
+
+
+class OrderHeld(Event):
+    """An order waits for a person: over the credit limit, or put there by hand."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.held"
+
+    cause: Literal["credit", "account", "manual"]
+    reason: str
+
+
+class OrderReleased(Event):
+    """A person with the right let a held order go on."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.released"
+
+    reason: str
+
+
+class OrderConfirmed(Event):
+    """The order may be picked: paid for, or within the credit."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.confirmed"
+
+
+class OrderLineShipped(Event):
+    """Lines left the warehouse in one shipment."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.line_shipped"
+
+    shipment_id: UUID
+    lines: tuple[LineQuantity, ...]
+
+
+class OrderLineDelivered(Event):
+    """Lines of one shipment reached the buyer."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.line_delivered"
+
+    shipment_id: UUID
+    lines: tuple[LineQuantity, ...]
+
+
+class OrderLineReturned(Event):
+    """Lines came back."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.line_returned"
+
+    return_id: UUID
+    lines: tuple[LineQuantity, ...]
+
+
+class OrderLineShortClosed(Event):
+    """The open rest of a line will not come."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.line_short_closed"
+
+    line_no: int
+    quantity: int
+    reason: str
+
+
+class OrderPaymentApplied(Event):
+    """Money was put against the order; negative when it was taken back."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.payment_applied"
+
+    payment_id: UUID = Field(description="The payment, or the credit note, that covered it.")
+    amount: Amount
+
+
+class OrderCancelled(Event):
+    """The order was called off; its stock and credit are free again."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.cancelled"
+
+    reason: str
+
+
+class OrderExpired(Event):
+    """The order was not paid in time. Its stock was free from that instant on; this records it."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.expired"
+
+
+class OrderFulfilled(Event):
+    """Everything that will come has been delivered; the order is closed."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.fulfilled"

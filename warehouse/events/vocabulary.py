@@ -1,0 +1,22 @@
+"""VOCABULARY: every stored event type and its class, gathered from the modules of facts."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from warehouse.events import category, customers, fulfillment, orders, procurement, receivables
+from warehouse.events.event import Event
+
+FUNCTIONS: tuple[ModuleType, ...] = (category, customers, orders, fulfillment, procurement, receivables)
+
+
+def facts_of(module: ModuleType) -> tuple[type[Event], ...]:
+    """The event classes a module defines, in the order written."""
+    return tuple(
+        found
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, Event) and found.__module__ == module.__name__
+    )
+
+
+VOCABULARY: dict[str, type[Event]] = {fact.type: fact for module in FUNCTIONS for fact in facts_of(module)}

@@ -1,0 +1,62 @@
+"""One frozen Settings, read once by `settings()` and handed on; nothing else in the house reads the environment."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Every field is `JOVEY_<NAME>` in the environment or `.env`, `DATABASE_URL` apart."""
+
+    model_config = SettingsConfigDict(env_prefix="JOVEY_", env_file=".env", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".jovey"), description="Folder of the embedded server, the lake's files, keys and logs.")
+    database_url: str | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="postgresql:// address of an outside server (15 or later); none starts the embedded one.",
+    )
+    lake_path: str | None = Field(None, description="Folder of the lake's Parquet files; none is `<home>/lake`.")
+    secret_key: str | None = Field(None, description="Signs tokens, 32 bytes or more; none makes one in `<home>`.")
+
+    company: str = Field("Jovey Pumps", description="The company's name on documents.")
+    currency: str = Field("USD", pattern="^[A-Z]{3}$", description="ISO 4217 code of the ledger; one ledger, one currency.")
+    time_zone: str = Field("UTC", description="IANA zone of the company's calendar: it decides what `today` is.")
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8000, ge=0, le=65535)
+    dagster_port: int = Field(3000, ge=0, le=65535)
+    access_token_minutes: int = Field(15, ge=1)
+
+    tax_rate: Decimal = Field(Decimal("0.10"), ge=0, lt=1, description="Sales tax on product lines, as a fraction.")
+    minimum_margin_rate: Decimal = Field(Decimal("0.05"), ge=0, description="Least margin over cost of a list price.")
+    price_step_rate: Decimal = Field(Decimal("0.05"), gt=0, description="Largest change of a price in one step.")
+    price_month_rate: Decimal = Field(Decimal("0.10"), gt=0, description="Largest change of a price in 30 days.")
+    unpaid_order_hours: int = Field(24, ge=1, description="A prepaid order not paid by then has expired.")
+    purchase_approval_threshold: Decimal = Field(Decimal("5000"), ge=0, description="Above it an order to a supplier needs approval.")
+    over_receipt_rate: Decimal = Field(Decimal("0"), ge=0, description="Share by which a receipt may exceed its order line.")
+    aging_basis: Literal["due_date", "invoice_date"] = Field("due_date", description="The date an open item ages from.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        ZoneInfo(name)
+        return name
+
+    @property
+    def lake_folder(self) -> str:
+        """Where the lake's Parquet files live: a folder, or an object store's prefix."""
+        return self.lake_path or str((self.home / "lake").resolve())
+
+
+@cache
+def settings() -> Settings:
+    """The process's settings, read from the environment at the first call."""
+    return Settings()
