@@ -1,0 +1,1 @@
+"""The room that decides: commands, rules, reactions, and the doors to them."""

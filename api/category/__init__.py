@@ -1,0 +1,1 @@
+"""Catalog and pricing: what is sold, to whom, for how much."""

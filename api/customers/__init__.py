@@ -1,0 +1,1 @@
+"""People: consumers, dealers and staff."""

@@ -1,0 +1,287 @@
+"""handle(): the one shell around all rules. One transaction: load and lock, decide, append, react; on a conflict, again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from api.actor import Actor
+from api.command import Command
+from api.functions import DECIDERS, REACTIONS, STREAMS
+from api.given import Given
+from api.refusals import Refusal
+from api.rules import Rules
+from api.stream import Stream
+from warehouse.events.event import Event, Recorded, Ref
+from warehouse.ids import derived
+from warehouse.log.append import (
+    CLAIMED,
+    RETRYABLE,
+    Appended,
+    Claim,
+    Folded,
+    Loaded,
+    Receipt,
+    append,
+    load,
+    peek,
+    receipts,
+    sqlstate,
+)
+
+ATTEMPTS_MAX = 12
+BACKOFF_SECONDS = 0.002  # doubled at every attempt, times a random share: about 8 s in all at the most
+CONSEQUENCES_MAX = 20_000  # of one command: a 2,000-line order causes about 2,010
+
+Answer = Callable[[Ref, int, Any], Mapping[str, Any]]
+"""What the caller is told: (stream, version, state after) -> JSON object. Kept in the receipt for repetitions."""
+
+
+class Busy(Exception):
+    """The streams stayed contended through every attempt; nothing was done."""
+
+
+def identity(ref: Ref, version: int, state: Any) -> Mapping[str, Any]:
+    """The plainest answer: which stream, at which version."""
+    return {"id": str(ref.id), "version": version}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command, under the id that makes its repetition harmless, by somebody, taking effect at an instant."""
+
+    command: Command
+    id: UUID
+    by: Actor
+    at: datetime
+    answer: Answer = identity
+
+    @property
+    def hash(self) -> bytes:
+        """Tells a repetition of this request from another request under the same id."""
+        words = f"{type(self.command).__name__}\x1f{self.by.signature}\x1f{self.command.model_dump_json()}"
+        return hashlib.sha256(words.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """`response` is the answer given, now or the first time; `transaction_id` places the write among the log's cuts."""
+
+    ref: Ref
+    response: Mapping[str, Any]
+    is_repeated: bool
+    transaction_id: int | None
+
+
+def handle(engine: Engine, request: Request, rules: Rules) -> Handled:
+    """Do what one command asks, or raise Refusal; Busy when the world kept moving."""
+    return handle_all(engine, [request], rules)[0]
+
+
+def handle_all(engine: Engine, requests: Sequence[Request], rules: Rules) -> list[Handled]:
+    """Do what several commands ask, in order, in one transaction: all or none. Repeated ones are answered as before."""
+    for attempt in range(ATTEMPTS_MAX):
+        try:
+            with engine.begin() as connection:
+                return _Unit(connection, rules).answer_all(requests)
+        except _MovedOn:
+            pass
+        except DBAPIError as error:
+            if sqlstate(error) == CLAIMED:
+                raise _claim_refusal(error) from error
+            if sqlstate(error) not in RETRYABLE:
+                raise
+        time.sleep(random.random() * BACKOFF_SECONDS * 2**attempt)
+    raise Busy(f"{type(requests[0].command).__name__} found its streams moving {ATTEMPTS_MAX} times in a row.")
+
+
+class _MovedOn(Exception):
+    """A state peeked at changed before it was locked."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A state in this transaction: as loaded (`version`, `before`), and as it stands now."""
+
+    stream: Stream[Any]
+    ref: Ref
+    version: int
+    before: Any
+    now: Any
+    head: int
+    at: datetime | None = None
+
+
+class _Unit:
+    """What one transaction knows and is about to write."""
+
+    def __init__(self, connection: Connection, rules: Rules) -> None:
+        self._connection = connection
+        self._rules = rules
+        self._held: dict[UUID, _Held] = {}
+        self._peeked: dict[UUID, int] = {}
+        self._recorded: list[Recorded[Any]] = []
+
+    def answer_all(self, requests: Sequence[Request]) -> list[Handled]:
+        """Run the requests that have no receipt yet, write everything at once, and answer all of them."""
+        before = receipts(self._connection, [request.id for request in requests])
+        fresh = [request for request in requests if request.id not in before]
+        if len(fresh) > 1:  # lock a whole batch at once; a single command declares itself when it is decided
+            self._hold(self._declared([request.command for request in fresh]))
+        answers: dict[UUID, Mapping[str, Any]] = {}
+        for request in fresh:
+            self._run(request)
+            held = self._held[request.command.ref.id]
+            answers[request.id] = request.answer(held.ref, held.head, held.now)
+        written = self._write([Receipt(r.id, r.hash, json.dumps(answers[r.id])) for r in fresh]) if fresh else None
+        return [
+            Handled(r.command.ref, answers[r.id], is_repeated=False, transaction_id=written.transaction_id)
+            if written and r.id in answers
+            else _repeated(r, *before[r.id])
+            for r in requests
+        ]
+
+    def _run(self, request: Request) -> None:
+        """Decide the command, then whatever its events cause, first come first served."""
+        waiting: deque[tuple[Command, UUID]] = deque([(request.command, request.id)])
+        ordinal = 0
+        for _ in range(CONSEQUENCES_MAX):
+            if not waiting:
+                return
+            command, cause = waiting.popleft()
+            for event in self._decide(command, request):
+                recorded = self._record(event, command.ref, request, ordinal, cause)
+                ordinal += 1
+                given = self._given(command.ref, request)
+                for react in REACTIONS.get(type(event), ()):
+                    waiting.extend((consequence, recorded.id) for consequence in react(recorded, given))
+        raise AssertionError(f"{type(request.command).__name__} caused more than {CONSEQUENCES_MAX} consequences")
+
+    def _decide(self, command: Command, request: Request) -> Sequence[Event]:
+        decider = DECIDERS[command.stream]
+        self._hold(self._declared([command]))
+        return decider.decide(self._held[command.ref.id].now, command, self._given(command.ref, request))
+
+    def _record(self, event: Event, ref: Ref, request: Request, ordinal: int, cause: UUID) -> Recorded[Any]:
+        held = self._held[ref.id]
+        held.head += 1
+        held.at = request.at
+        recorded = Recorded(
+            event=event,
+            id=derived(request.id, ordinal),
+            ref=ref,
+            version=held.head,
+            effective_at=request.at,
+            created_by=request.by.signature,
+            correlation_id=request.id,
+            causation_id=cause,
+            subject_id=_subject(event, ref),
+        )
+        held.now = held.stream.evolve(held.now, recorded)
+        self._recorded.append(recorded)
+        return recorded
+
+    def _given(self, ref: Ref, request: Request) -> Given:
+        return Given(ref, request.id, request.by, request.at, self._rules, self._held[ref.id].head, self._lookup)
+
+    def _lookup(self, stream: Stream[Any], id: UUID) -> Any:
+        if id not in self._held:
+            raise AssertionError(f"{stream.name} {id} was read but not declared in reads()")
+        return self._held[id].now
+
+    def _declared(self, commands: Iterable[Command]) -> tuple[dict[UUID, Ref], dict[UUID, Ref]]:
+        """All streams the commands declare, shared and locked; their own streams are locked."""
+        shared: dict[UUID, Ref] = {}
+        locked: dict[UUID, Ref] = {}
+        for command in commands:
+            reads = DECIDERS[command.stream].reads(command, self._peek)
+            locked[command.ref.id] = command.ref
+            locked.update((ref.id, ref) for ref in reads.locked)
+            shared.update((ref.id, ref) for ref in reads.shared)
+        return shared, locked
+
+    def _hold(self, declared: tuple[dict[UUID, Ref], dict[UUID, Ref]]) -> None:
+        """Load and lock what is declared and not yet held; streams that do not exist are held at their beginning."""
+        shared, locked = ({id: ref for id, ref in refs.items() if id not in self._held} for refs in declared)
+        if not shared and not locked:
+            return
+        missing = shared | locked
+        for loaded in load(self._connection, shared=shared.keys() - locked.keys(), locked=locked):
+            if self._peeked.get(loaded.ref.id, loaded.version) != loaded.version:
+                raise _MovedOn
+            self._keep(loaded)
+        for ref in missing.values():
+            if ref.id not in self._held:
+                stream = STREAMS[ref.stream]
+                self._held[ref.id] = _Held(stream, ref, 0, stream.initial, stream.initial, 0)
+
+    def _keep(self, loaded: Loaded) -> None:
+        stream = STREAMS[loaded.ref.stream]
+        state = stream.parse(loaded.state)
+        self._held[loaded.ref.id] = _Held(stream, loaded.ref, loaded.version, state, state, loaded.version)
+
+    def _peek(self, stream: Stream[Any], id: UUID) -> Any:
+        if id in self._held:
+            return self._held[id].now
+        for loaded in peek(self._connection, [id]):
+            self._peeked.setdefault(id, loaded.version)
+            return stream.parse(loaded.state)
+        self._peeked.setdefault(id, 0)
+        return stream.initial
+
+    def _write(self, answered: Sequence[Receipt]) -> Appended:
+        changed = [held for held in self._held.values() if held.head > held.version]
+        claims, unclaims = _claims(changed)
+        return append(
+            self._connection,
+            self._recorded,
+            folded=[
+                Folded(h.ref, h.head, h.stream.dump(h.now), h.stream.owner(h.now), h.stream.status(h.now), h.at)
+                for h in changed
+                if h.at is not None
+            ],
+            answered=answered,
+            claims=claims,
+            unclaims=unclaims,
+        )
+
+
+def _claims(changed: Iterable[_Held]) -> tuple[list[Claim], list[Claim]]:
+    """Natural keys that changed streams took up, and those they let go."""
+    gained: list[Claim] = []
+    lost: list[Claim] = []
+    for held in changed:
+        before, after = set(held.stream.claims(held.before)), set(held.stream.claims(held.now))
+        gained += [Claim(scope, key, held.ref.id) for scope, key in after - before]
+        lost += [Claim(scope, key, held.ref.id) for scope, key in before - after]
+    return gained, lost
+
+
+def _subject(event: Event, ref: Ref) -> UUID | None:
+    if event.subject is None:
+        return None
+    found: UUID | None = ref.id if event.subject == "aggregate_id" else getattr(event, event.subject)
+    return found
+
+
+def _repeated(request: Request, request_hash: bytes, response: Mapping[str, Any]) -> Handled:
+    if request_hash != request.hash:
+        raise Refusal("idempotency_key_reused", "This key was used before for a different request; take a new one.")
+    return Handled(request.command.ref, response, is_repeated=True, transaction_id=None)
+
+
+def _claim_refusal(error: DBAPIError) -> Refusal:
+    diagnosis = getattr(error.orig, "diag", None)
+    scope = getattr(diagnosis, "message_detail", None) or "key"
+    return Refusal(f"{scope}_taken", getattr(diagnosis, "message_primary", None) or str(error.orig))

@@ -1,0 +1,1 @@
+"""Buying: suppliers and purchase orders."""

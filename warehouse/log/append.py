@@ -1,0 +1,173 @@
+"""load() and append(): the two statements a command makes of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from warehouse.events.event import Recorded, Ref
+
+VERSION_CONFLICT, ID_REUSED, ANSWERED_BEFORE, CLAIMED = "JV409", "JV410", "JV411", "JV412"
+RETRYABLE = frozenset({VERSION_CONFLICT, ANSWERED_BEFORE, "40001", "40P01", "55P03"})
+"""SQLSTATEs after which a command may decide again on fresh states: conflicts, serialization, deadlock, lock timeout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A stream's folded state as stored, as JSON text."""
+
+    ref: Ref
+    version: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The state a stream has after the events being appended; `state` is JSON text."""
+
+    ref: Ref
+    version: int
+    state: str
+    owner_id: UUID | None
+    status: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a command was answered; `response` is JSON text, `request_hash` tells a repetition from a different request."""
+
+    command_id: UUID
+    request_hash: bytes
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A natural key that one stream alone may hold."""
+
+    scope: str
+    key: str
+    holder_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """`outcome` is `appended`, or `duplicate` when these very events were there already."""
+
+    outcome: str
+    first_position: int | None
+    last_position: int | None
+    transaction_id: int
+
+
+def load(connection: Connection, *, shared: Iterable[UUID] = (), locked: Iterable[UUID] = ()) -> list[Loaded]:
+    """The stored states of the given streams, row-locked until commit; streams that do not exist are left out.
+
+    One round trip. `shared` rows may be read by others meanwhile, `locked` rows may not be loaded by others.
+    """
+    rows = connection.exec_driver_sql(
+        "select aggregate_id, aggregate_type, version, state::text as state from jovey.load(%s::uuid[], %s::uuid[])",
+        (list(shared), list(locked)),
+    )
+    return [Loaded(Ref(row.aggregate_type, row.aggregate_id), row.version, row.state) for row in rows]
+
+
+def peek(connection: Connection, ids: Iterable[UUID]) -> list[Loaded]:
+    """As load(), without a lock: what it says may have changed by the time it is used."""
+    rows = connection.exec_driver_sql(
+        "select aggregate_id, aggregate_type, version, state::text as state from jovey.states where aggregate_id = any(%s::uuid[])",
+        (list(ids),),
+    )
+    return [Loaded(Ref(row.aggregate_type, row.aggregate_id), row.version, row.state) for row in rows]
+
+
+def receipts(connection: Connection, command_ids: Iterable[UUID]) -> dict[UUID, tuple[bytes, Any]]:
+    """Request hash and response of those commands that were answered before."""
+    rows = connection.exec_driver_sql(
+        "select command_id, request_hash, response from jovey.command_receipts where command_id = any(%s::uuid[])",
+        (list(command_ids),),
+    )
+    return {row.command_id: (bytes(row.request_hash), row.response) for row in rows}
+
+
+def append(
+    connection: Connection,
+    events: Sequence[Recorded[Any]],
+    *,
+    folded: Sequence[Folded] = (),
+    answered: Sequence[Receipt] = (),
+    claims: Iterable[Claim] = (),
+    unclaims: Iterable[Claim] = (),
+    expect_any: bool = False,
+) -> Appended:
+    """Append events of any number of streams in one call, with their states, receipts and claims; all or nothing.
+
+    A stream's first event here carries the version it is expected to take (its stream's version + 1); with `expect_any`
+    versions are given out by the database. Raises DBAPIError; `sqlstate(error)` is one of the codes above.
+    """
+    first: dict[UUID, Recorded[Any]] = {}
+    for recorded in events:
+        first.setdefault(recorded.ref.id, recorded)
+    claims, unclaims = list(claims), list(unclaims)
+    row = connection.exec_driver_sql(
+        _APPEND,
+        (
+            list(first),
+            [recorded.ref.stream for recorded in first.values()],
+            [None if expect_any else recorded.version - 1 for recorded in first.values()],
+            [recorded.ref.id for recorded in events],
+            [recorded.version - first[recorded.ref.id].version + 1 for recorded in events],
+            [recorded.id for recorded in events],
+            [recorded.event.type for recorded in events],
+            [recorded.event.schema_version for recorded in events],
+            [recorded.effective_at for recorded in events],
+            [recorded.created_by for recorded in events],
+            [recorded.subject_id for recorded in events],
+            [recorded.correlation_id for recorded in events],
+            [recorded.causation_id for recorded in events],
+            [recorded.event.model_dump_json() for recorded in events],
+            ["{}"] * len(events),
+            [one.ref.id for one in folded],
+            [one.ref.stream for one in folded],
+            [one.version for one in folded],
+            [one.state for one in folded],
+            [one.owner_id for one in folded],
+            [one.status for one in folded],
+            [one.at for one in folded],
+            [one.command_id for one in answered],
+            [one.request_hash for one in answered],
+            [one.response for one in answered],
+            *_columns(claims),
+            *_columns(unclaims),
+        ),
+    ).one()
+    return Appended(row.outcome, row.first_position, row.last_position, row.transaction_id)
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """The SQLSTATE behind a SQLAlchemy error."""
+    return error.orig.sqlstate if isinstance(error.orig, psycopg.Error) else None
+
+
+def _columns(claims: Sequence[Claim]) -> tuple[list[str], list[str], list[UUID]]:
+    return [c.scope for c in claims], [c.key for c in claims], [c.holder_id for c in claims]
+
+
+_TYPES = (
+    "uuid[] varchar[] integer[] uuid[] integer[] uuid[] varchar[] smallint[] timestamptz[] varchar[] uuid[] uuid[] uuid[] "
+    "jsonb[] jsonb[] uuid[] varchar[] integer[] jsonb[] uuid[] varchar[] timestamptz[] uuid[] bytea[] jsonb[] "
+    "varchar[] text[] uuid[] varchar[] text[] uuid[]"
+).split()
+_APPEND = (
+    "select outcome, first_position, last_position, transaction_id::text::bigint as transaction_id from jovey.append("
+    + ", ".join(f"%s::{kind}" for kind in _TYPES)
+    + ")"
+)

@@ -1,0 +1,58 @@
+"""The log's tables as SQLAlchemy knows them, for reading; the DDL is in migrations/, the way in is append.py."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, String, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA = MetaData(schema="jovey")
+
+events = Table(
+    "events",
+    METADATA,
+    Column("position", BigInteger, primary_key=True),
+    Column("aggregate_id", Uuid),
+    Column("id", Uuid),
+    Column("created_at", DateTime(timezone=True)),
+    Column("effective_at", DateTime(timezone=True)),
+    Column("version", Integer),
+    Column("schema_version", SmallInteger),
+    Column("event_type", String(100)),
+    Column("aggregate_type", String(50)),
+    Column("created_by", String(100)),
+    Column("subject_id", Uuid),
+    Column("correlation_id", Uuid),
+    Column("causation_id", Uuid),
+    Column("data", JSONB),
+    Column("metadata", JSONB),
+)
+
+states = Table(
+    "states",
+    METADATA,
+    Column("aggregate_id", Uuid, primary_key=True),
+    Column("aggregate_type", String(50)),
+    Column("version", Integer),
+    Column("state", JSONB),
+    Column("owner_id", Uuid),
+    Column("status", String(40)),
+    Column("created_at", DateTime(timezone=True)),
+    Column("updated_at", DateTime(timezone=True)),
+)
+
+command_receipts = Table(
+    "command_receipts",
+    METADATA,
+    Column("command_id", Uuid, primary_key=True),
+    Column("request_hash", LargeBinary),
+    Column("response", JSONB),
+    Column("created_at", DateTime(timezone=True)),
+)
+
+unique_claims = Table(
+    "unique_claims",
+    METADATA,
+    Column("scope", String(50), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("aggregate_id", Uuid),
+)
