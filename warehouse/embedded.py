@@ -1,4 +1,4 @@
-"""The PostgreSQL that comes in a wheel: served from one folder over a private socket, stopped when its last user leaves.
+"""The PostgreSQL that comes in a wheel: served from a folder over a private socket, stopped when its last user leaves.
 
 Users are counted by shared file locks, which the kernel gives back even for a killed process; a watcher process waits
 for the last one. Record: docs/decisions/0006-embedded-postgres.md. No import of ours: the watcher runs this very file.
@@ -14,6 +14,7 @@ import pwd
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ SUPERUSER = "postgres"
 PORT = 5432  # only names the socket's file: no TCP port is opened
 _ACCOUNT = "jovey"  # PostgreSQL refuses to run as root: root serves as this system account
 _SOCKET_BYTES_MAX = 103  # sun_path less its NUL, on the stricter of Linux (108) and macOS (104)
+_SHORT = Path("/tmp")  # for sockets of deep folders; the same for every process, whatever its TMPDIR  # noqa: S108
 _FREE_BYTES_MIN = 512 * 1024**2  # a new cluster takes about 40 MB, its log up to max_wal_size
 _START_SECONDS_MAX = 120  # recovery after a crash replays up to max_wal_size
 _STOP_SECONDS_MAX = 30
@@ -136,8 +138,8 @@ def _account(owner: int) -> pwd.struct_passwd:
 def _let_through(folder: Path) -> None:
     """Root only: let the serving account pass through `folder`, without letting it list what is there."""
     mode = folder.stat().st_mode
-    if not mode & 0o001:
-        folder.chmod((mode & 0o7777) | 0o001)
+    if not mode & stat.S_IXOTH:
+        folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 
 def _as(account: pwd.struct_passwd, *command: str | Path, seconds_max: int = 60) -> None:
@@ -156,6 +158,7 @@ def _as(account: pwd.struct_passwd, *command: str | Path, seconds_max: int = 60)
             stdout=output,
             stderr=output,
             timeout=seconds_max,
+            check=False,
             **identity,  # type: ignore[call-overload]
         )
         if done.returncode:
@@ -173,7 +176,7 @@ def _started(folder: Path, account: pwd.struct_passwd, *, durable: bool) -> Path
         _initialized(folder, account, durable=durable)
     made_by = (data / "PG_VERSION").read_text().strip()
     if made_by != "18":
-        raise ServerFailed(f"{data} was made by PostgreSQL {made_by}, this Jovey serves 18: dump it there, restore it here.")
+        raise ServerFailed(f"{data} was made by PostgreSQL {made_by}; dump it with that version, this Jovey serves 18.")
     sockets = _socket_folder(folder, account)
     settings = _TUNED.format(socket=sockets, port=PORT, durable="on" if durable else "off")
     (data / "jovey.conf").write_text(settings)
@@ -195,14 +198,15 @@ def _launch(data: Path, account: pwd.struct_passwd) -> None:
         _as(account, *start, seconds_max=_START_SECONDS_MAX + 10)
     except (ServerFailed, subprocess.TimeoutExpired) as failure:
         said = log.read_text().splitlines()[-1:] if log.exists() else []
-        raise ServerFailed(f"The embedded PostgreSQL in {data} did not start: {said[0] if said else failure}") from failure
+        raise ServerFailed(f"The embedded PostgreSQL in {data} did not start: {(said or [failure])[0]}") from failure
 
 
 def _initialized(folder: Path, account: pwd.struct_passwd, *, durable: bool) -> None:
     """Make a cluster aside and move it in place, so that a killed start leaves no half of one."""
     free = shutil.disk_usage(folder).free
     if free < _FREE_BYTES_MIN:
-        raise ServerFailed(f"Only {free // 1024**2} MB are free under {folder}; {_FREE_BYTES_MIN // 1024**2} MB are needed.")
+        needed = _FREE_BYTES_MIN // 1024**2
+        raise ServerFailed(f"Only {free // 1024**2} MB are free under {folder}; {needed} MB are needed.")
     draft = folder / "data.new"
     shutil.rmtree(draft, ignore_errors=True)
     _as(
@@ -221,7 +225,7 @@ def _socket_folder(folder: Path, account: pwd.struct_passwd) -> Path:
     near = folder / "socket"
     path = near
     if len(os.fsencode(near / f".s.PGSQL.{PORT}")) > _SOCKET_BYTES_MAX:
-        path = Path("/tmp") / f"jovey-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+        path = _SHORT / f"jovey-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
     path.mkdir(mode=0o700, exist_ok=True)
     if os.geteuid() == 0 and path.lstat().st_uid == 0 and not path.is_symlink():
         os.chown(path, account.pw_uid, account.pw_gid)
@@ -301,7 +305,8 @@ def _is_postgres(pid: int) -> bool:
     """Whether the process lives (a zombie does not) and is a PostgreSQL."""
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres")
+        name: str = process.name()
+        return name.startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

@@ -101,7 +101,7 @@ class Database:
         )
 
     def dagster_url(self) -> str:
-        """The address for Dagster's storage: its SQLAlchemy dialect is psycopg 2 (2.1 reads a bare scheme as psycopg 3)."""
+        """The address for Dagster's storage, which speaks psycopg 2; SQLAlchemy reads a bare scheme as psycopg 3."""
         is_socket = bool(self.host and self.host.startswith("/"))
         query = dict(self.keywords) | ({"host": self.host or ""} if is_socket else {})
         url = sqlalchemy.URL.create(
@@ -168,7 +168,8 @@ def _milliseconds(seconds: float) -> str:
 
 def _refuse_old(version: int) -> None:
     if version < _OLDEST_VERSION * 10000:
-        raise DatabaseUnavailable(f"The server is PostgreSQL {version // 10000}; Jovey needs {_OLDEST_VERSION} or later.")
+        found = version // 10000
+        raise DatabaseUnavailable(f"The server is PostgreSQL {found}; Jovey needs {_OLDEST_VERSION} or later.")
 
 
 def _reason(said: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from alembic import command
@@ -17,7 +18,8 @@ _MIGRATION_LOCK = 4_801_000  # any number that nothing else locks
 
 def migrate(database: Database) -> None:
     """Create what is missing and apply what is new; safe to call from several processes at once."""
-    with database.engine(role=None).begin() as connection:
+    engine = database.engine(pool_size=1, lock_timeout_s=0, statement_timeout_s=0)
+    with closing(engine.connect()) as connection, connection.begin():
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         for role in ROLES:
             _create_role(connection, f"jovey_{role}")
@@ -25,6 +27,7 @@ def migrate(database: Database) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    engine.dispose()
 
 
 def revision_at(connection: Connection) -> str | None:
