@@ -1,0 +1,108 @@
+"""What tests of every room need: a database of their own, and no way out of this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import sqlalchemy
+from psycopg import sql
+
+from warehouse import embedded
+from warehouse.log.migrate import migrate
+from warehouse.postgres import Database
+
+_HOME = "JOVEY_TEST_HOME"  # made by the first process of the run, inherited by the xdist workers
+_TEMPLATE = "jovey_template"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[_HOME] = tempfile.mkdtemp(prefix="jovey-test-")  # short: a socket's path is limited
+    # a developer's own settings must not reach a test
+    for name in [name for name in os.environ if name.startswith("JOVEY_") and name != _HOME]:
+        del os.environ[name]
+    os.environ.pop("DATABASE_URL", None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(_HOME), ignore_errors=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def this_machine_only() -> Iterator[None]:
+    """Refuse every connection that leaves the machine: unix sockets and loopback are what tests may reach."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", lambda self, address: connect(self, _local(self, address)))
+    patch.setattr(socket.socket, "connect_ex", lambda self, address: connect_ex(self, _local(self, address)))
+    yield
+    patch.undo()
+
+
+def _local(client: socket.socket, address):
+    if client.family in {socket.AF_INET, socket.AF_INET6} and not _is_loopback(address[0]):
+        pytest.fail(f"A test reached for {address}: tests talk to this machine only.")
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1", ""} or host.startswith("127.")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Database]:
+    """The run's PostgreSQL, shared by all workers: the first one that needs it starts it, the last one stops it."""
+    with embedded.serving(Path(os.environ[_HOME]) / "pg", durable=False) as sockets:
+        yield Database("postgres", host=str(sockets), port=str(embedded.PORT), user=embedded.SUPERUSER)
+
+
+@pytest.fixture(scope="session")
+def template(server: Database) -> Database:
+    """A migrated database that nobody writes to, made by the first worker that needs it."""
+    database = server.sibling(_TEMPLATE)
+    with (Path(os.environ[_HOME]) / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        draft = server.sibling(f"{_TEMPLATE}_draft")
+        if not _exists(server, _TEMPLATE):
+            draft.create_missing()
+            migrate(draft)
+            _run(server, "alter database {} rename to {}", draft.name, _TEMPLATE)
+    return database
+
+
+@pytest.fixture
+def database(server: Database, template: Database) -> Iterator[Database]:
+    """A fresh, migrated, empty database, dropped afterwards."""
+    own = server.sibling(f"test_{uuid4().hex}")
+    _run(server, "create database {} template {}", own.name, template.name)
+    yield own
+    _run(server, "drop database {} with (force)", own.name)
+
+
+@pytest.fixture
+def engine(database: Database) -> Iterator[sqlalchemy.Engine]:
+    """Connections to `database` as its superuser; ask `database.engine(role)` for a role's."""
+    engine = database.engine()
+    yield engine
+    engine.dispose()
+
+
+def _run(server: Database, statement: str, *names: str) -> None:
+    with psycopg.connect(server.libpq(), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _exists(server: Database, name: str) -> bool:
+    with psycopg.connect(server.libpq()) as connection:
+        found = connection.execute("select from pg_database where datname = %s", [name])
+        return found.fetchone() is not None
