@@ -7,7 +7,8 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -106,3 +107,24 @@ def _exists(server: Database, name: str) -> bool:
     with psycopg.connect(server.libpq()) as connection:
         found = connection.execute("select from pg_database where datname = %s", [name])
         return found.fetchone() is not None
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A short private folder for JOVEY_HOME, removed afterwards (pytest's own are too deep for sockets)."""
+    folder = Path(tempfile.mkdtemp(prefix="jovey-home-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., None]:
+    """Wait until a condition holds, as another process works towards it; fail when it does not within `seconds`."""
+
+    def wait(condition: Callable[[], object], seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"still not so after {seconds} s"
+            time.sleep(0.02)
+
+    return wait

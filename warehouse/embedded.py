@@ -75,6 +75,8 @@ def serving(folder: Path, *, durable: bool = True) -> Iterator[Path]:
     folder = folder.resolve()
     account = _prepared(folder)
     with ExitStack() as leases:
+        for lock in ("start.lock", "users.lock", "watch.lock"):
+            (folder / lock).touch(mode=0o600)
         with _locked(folder / "start.lock", fcntl.LOCK_EX):
             users = leases.enter_context(_locked(folder / "users.lock", fcntl.LOCK_SH))
             leases.enter_context(_locked(folder / "watch.lock", fcntl.LOCK_SH))
@@ -181,7 +183,8 @@ def _started(folder: Path, account: pwd.struct_passwd, *, durable: bool) -> Path
     settings = _TUNED.format(socket=sockets, port=PORT, durable="on" if durable else "off")
     (data / "jovey.conf").write_text(settings)
     (data / "jovey.conf").chmod(0o644)  # root writes it under any umask, the account reads it
-    _forget_stale_pid(data)
+    for lock in (data / "postmaster.pid", sockets / f".s.PGSQL.{PORT}.lock"):
+        _forget_stale(lock)
     try:
         _launch(data, account)
         _watched(folder)
@@ -192,13 +195,29 @@ def _started(folder: Path, account: pwd.struct_passwd, *, durable: bool) -> Path
 
 
 def _launch(data: Path, account: pwd.struct_passwd) -> None:
+    """Start the postmaster; after a crash, once the old one's children have noticed and let go of its memory."""
     log = data / "start.log"
     start = (binaries() / "pg_ctl", "start", "-w", "-s", "-t", str(_START_SECONDS_MAX), "-D", data, "-l", log)
-    try:
-        _as(account, *start, seconds_max=_START_SECONDS_MAX + 10)
-    except (ServerFailed, subprocess.TimeoutExpired) as failure:
-        said = log.read_text().splitlines()[-1:] if log.exists() else []
-        raise ServerFailed(f"The embedded PostgreSQL in {data} did not start: {(said or [failure])[0]}") from failure
+    deadline = time.monotonic() + _STOP_SECONDS_MAX
+    while True:
+        log.unlink(missing_ok=True)
+        try:
+            return _as(account, *start, seconds_max=_START_SECONDS_MAX + 10)
+        except (ServerFailed, subprocess.TimeoutExpired) as failure:
+            complaint = _complaint(data) or str(failure)
+            if "shared memory block" not in complaint or time.monotonic() > deadline:
+                raise ServerFailed(f"The embedded PostgreSQL in {data} did not start: {complaint}") from failure
+        time.sleep(0.1)
+
+
+def _complaint(data: Path) -> str | None:
+    """The last FATAL line of the newest log: before its collector runs, the server writes to start.log."""
+    logs = sorted((data / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
+    for log in (data / "start.log", *reversed(logs)):
+        fatal = [line for line in log.read_text().splitlines() if "FATAL:" in line] if log.exists() else []
+        if fatal:
+            return fatal[-1].partition("FATAL:")[2].strip()
+    return None
 
 
 def _initialized(folder: Path, account: pwd.struct_passwd, *, durable: bool) -> None:
@@ -236,11 +255,11 @@ def _socket_folder(folder: Path, account: pwd.struct_passwd) -> Path:
     return path
 
 
-def _forget_stale_pid(data: Path) -> None:
-    """Remove the pid file of a crashed server whose number another program bears now (a restarted container)."""
-    pid = _postmaster(data)
+def _forget_stale(lock: Path) -> None:
+    """Remove the lock of a crashed server whose number a zombie or another program bears (a restarted container)."""
+    pid = _written_pid(lock)
     if pid and not _is_postgres(pid):
-        (data / "postmaster.pid").unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
 
 
 # --- running, leaving, stopping ---
@@ -284,7 +303,7 @@ def _is_last(users: int) -> bool:
 
 def _stop(data: Path) -> None:
     """Fast shutdown: sessions are ended, what was committed is kept."""
-    pid = _postmaster(data)
+    pid = _written_pid(data / "postmaster.pid")
     for wish in (signal.SIGINT, signal.SIGQUIT):
         if not pid or not _is_postgres(pid):
             return
@@ -295,9 +314,9 @@ def _stop(data: Path) -> None:
             time.sleep(0.01)
 
 
-def _postmaster(data: Path) -> int | None:
+def _written_pid(lock: Path) -> int | None:
     with suppress(FileNotFoundError, ValueError, IndexError):
-        return int((data / "postmaster.pid").read_text().splitlines()[0])
+        return int(lock.read_text().splitlines()[0])
     return None
 
 
@@ -313,7 +332,7 @@ def _is_postgres(pid: int) -> bool:
 
 @contextmanager
 def _locked(path: Path, mode: int) -> Iterator[int]:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(file, mode)
         yield file
@@ -326,7 +345,7 @@ def _locked(path: Path, mode: int) -> Iterator[int]:
 
 def _watched(folder: Path) -> None:
     null = subprocess.DEVNULL
-    command = [sys.executable, "-I", __file__, str(folder)]
+    command = [sys.executable, "-P", __file__, str(folder)]
     subprocess.run(command, check=True, cwd="/", stdin=null, stdout=null, stderr=null)
 
 

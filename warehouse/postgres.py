@@ -22,7 +22,7 @@ _MAINTENANCE = "postgres"  # the database every server has, to create others fro
 _REASONS = {
     "password authentication failed": "refuses this user and password; check both in DATABASE_URL",
     "no password supplied": "wants a password; put it into DATABASE_URL as postgresql://user:password@host/database",
-    "could not translate host name": "is at a host whose name is not known; check the host in DATABASE_URL",
+    "failed to resolve host": "is at a host whose name is not known; check the host in DATABASE_URL",
     "Connection refused": "does not answer; start it, or check host and port in DATABASE_URL",
     "No such file or directory": "does not answer on its socket; start it, or check the host in DATABASE_URL",
     "timeout expired": f"did not answer within {_CONNECT_SECONDS_MAX} s; check host, port and firewall",
