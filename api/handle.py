@@ -59,13 +59,17 @@ def identity(ref: Ref, version: int, state: Any) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A command, under the id that makes its repetition harmless, by somebody, taking effect at an instant."""
+    """A command, under the id that makes its repetition harmless, by somebody, taking effect at an instant.
+
+    With `expected_version` it is refused unless its stream stands exactly there.
+    """
 
     command: Command
     id: UUID
     by: Actor
     at: datetime
     answer: Answer = identity
+    expected_version: int | None = None
 
     @property
     def hash(self) -> bytes:
@@ -89,12 +93,20 @@ def handle(engine: Engine, request: Request, rules: Rules) -> Handled:
     return handle_all(engine, [request], rules)[0]
 
 
-def handle_all(engine: Engine, requests: Sequence[Request], rules: Rules) -> list[Handled]:
-    """Do what several commands ask, in order, in one transaction: all or none. Repeated ones are answered as before."""
+def handle_all(
+    engine: Engine, requests: Sequence[Request], rules: Rules, *, beside: Callable[[Connection], None] | None = None
+) -> list[Handled]:
+    """Do what several commands ask, in order, in one transaction: all or none. Repeated ones are answered as before.
+
+    `beside` writes what belongs into the same transaction but is no fact, such as a password's hash.
+    """
     for attempt in range(ATTEMPTS_MAX):
         try:
             with engine.begin() as connection:
-                return _Unit(connection, rules).answer_all(requests)
+                handled = _Unit(connection, rules).answer_all(requests)
+                if beside is not None and not all(one.is_repeated for one in handled):
+                    beside(connection)
+                return handled
         except _MovedOn:
             pass
         except DBAPIError as error:
@@ -171,6 +183,8 @@ class _Unit:
     def _decide(self, command: Command, request: Request) -> Sequence[Event]:
         decider = DECIDERS[command.stream]
         self._hold(self._declared([command]))
+        if command is request.command:
+            _refuse_moved(request, self._held[command.ref.id].version)
         return decider.decide(self._held[command.ref.id].now, command, self._given(command.ref, request))
 
     def _record(self, event: Event, ref: Ref, request: Request, ordinal: int, cause: UUID) -> Recorded[Any]:
@@ -255,6 +269,14 @@ class _Unit:
             claims=claims,
             unclaims=unclaims,
         )
+
+
+def _refuse_moved(request: Request, version: int) -> None:
+    if request.expected_version not in {None, version}:
+        moved = (
+            f"The {request.command.stream.replace('_', ' ')} is at version {version}, not at {request.expected_version}"
+        )
+        raise Refusal("version_moved", f"{moved}; read it again and decide anew.", kind="moved")
 
 
 def _claims(changed: Iterable[_Held]) -> tuple[list[Claim], list[Claim]]:

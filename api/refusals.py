@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["conflict", "not_found", "forbidden"]
+Kind = Literal["conflict", "not_found", "forbidden", "moved"]
+"""`moved`: the thing is no longer at the version the caller named."""
 
 
 @dataclass(frozen=True, slots=True)
