@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from api.category.commands import (
     AttachMedia,
@@ -48,10 +48,10 @@ from warehouse.events.event import Event
 MEDIA_MAX = 50  # of one kind and product: a page, not an archive
 PRICE_LIST_LINES_MAX = 5_000  # the list is read whole with every order it prices
 
-ProductCommand: TypeAlias = (
+ProductCommand = (
     CreateProduct | DescribeProduct | ChangePrice | ChangeCost | AttachMedia | DeactivateProduct | ReactivateProduct
 )
-PriceListCommand: TypeAlias = CreatePriceList | SetPriceListLine | RemovePriceListLine
+PriceListCommand = CreatePriceList | SetPriceListLine | RemovePriceListLine
 
 
 def decide_product(product: Product, command: ProductCommand, given: Given) -> Sequence[Event]:
@@ -244,7 +244,8 @@ def _remove_line(prices: PriceList, command: RemovePriceListLine) -> Sequence[Ev
     return [PriceListLineRemoved(**command.model_dump(exclude={"price_list_id"}))]
 
 
-def _price_list_reads(command: PriceListCommand, _: Peek) -> Reads:
+def reads_of_price_list(command: PriceListCommand, _: Peek) -> Reads:
+    """A dealer's list looks at the dealer, a product's line at the product."""
     match command:
         case CreatePriceList(customer_id=customer_id) if customer_id is not None:
             return Reads(shared=(CUSTOMER.ref(customer_id),))
@@ -272,12 +273,13 @@ def decide_market(market: Market, command: ObserveCompetitorPrice, given: Given)
     return [] if (observed.competitor, observed.price, observed.url, observed.observed_on) in seen else [observed]
 
 
-def _market_reads(command: ObserveCompetitorPrice, _: Peek) -> Reads:
+def reads_of_market(command: ObserveCompetitorPrice, _: Peek) -> Reads:
+    """A market looks at its product."""
     return Reads(shared=(PRODUCT.ref(product_id(command.sku)),))
 
 
 DECIDERS: tuple[Decider[Product] | Decider[PriceList] | Decider[Market], ...] = (
     Decider(PRODUCT, decide_product),
-    Decider(PRICE_LIST, decide_price_list, _price_list_reads),
-    Decider(MARKET, decide_market, _market_reads),
+    Decider(PRICE_LIST, decide_price_list, reads_of_price_list),
+    Decider(MARKET, decide_market, reads_of_market),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, assert_never
 from uuid import UUID
 
 from api.stream import Stream
@@ -31,7 +31,7 @@ from warehouse.money import ZERO
 
 PRICE_MEMORY = timedelta(days=30)  # as far back as the limit on price changes looks
 
-ProductEvent: TypeAlias = (
+ProductEvent = (
     ProductCreated
     | ProductDescribed
     | ProductPriceUpdated
@@ -40,7 +40,7 @@ ProductEvent: TypeAlias = (
     | ProductDeactivated
     | ProductReactivated
 )
-PriceListEvent: TypeAlias = PriceListCreated | PriceListLineSet | PriceListLineRemoved | PriceListAssigned
+PriceListEvent = PriceListCreated | PriceListLineSet | PriceListLineRemoved | PriceListAssigned
 
 
 @dataclass(frozen=True, slots=True)

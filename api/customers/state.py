@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, assert_never
 from uuid import UUID
 
 from api.stream import Stream
@@ -27,7 +27,7 @@ from warehouse.events.customers import (
 )
 from warehouse.events.event import Recorded
 
-CustomerEvent: TypeAlias = (
+CustomerEvent = (
     CustomerRegistered
     | CustomerProfileUpdated
     | CustomerAddressAdded
@@ -37,7 +37,7 @@ CustomerEvent: TypeAlias = (
     | DealerTermsChanged
     | DealerSuspended
 )
-StaffMemberEvent: TypeAlias = StaffMemberInvited | StaffMemberAccessChanged | StaffMemberDeactivated
+StaffMemberEvent = StaffMemberInvited | StaffMemberAccessChanged | StaffMemberDeactivated
 DealerStatus = Literal["none", "applied", "approved", "rejected", "suspended"]
 
 
@@ -129,7 +129,7 @@ def evolve_staff_member(member: StaffMember, recorded: Recorded[StaffMemberEvent
 
 
 def _email_claim(email: str | None) -> Iterable[tuple[str, str]]:
-    """One address, one person: customers and staff claim in the same scope."""
+    """One address, one person: customers and staff claim in the same scope; who left lets theirs go."""
     return [("email", email.lower())] if email else []
 
 
@@ -146,5 +146,5 @@ STAFF_MEMBER: Stream[StaffMember] = Stream(
     initial=StaffMember(),
     evolve=evolve_staff_member,
     status=lambda member: "active" if member.is_active else "inactive",
-    claims=lambda member: _email_claim(member.email),
+    claims=lambda member: _email_claim(member.email if member.is_active else None),
 )
