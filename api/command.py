@@ -50,6 +50,6 @@ class Peek(Protocol):
 ReadsOf = Callable[[Any, Peek], Reads]
 
 
-def reads_nothing(command: Command, peek: Peek) -> Reads:
+def reads_nothing(_command: Command, _peek: Peek) -> Reads:
     """For commands that look at their own stream alone."""
     return Reads()

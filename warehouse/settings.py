@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     secret_key: str | None = Field(None, description="Signs tokens, 32 bytes or more; none makes one in `<home>`.")
 
     company: str = Field("Jovey Pumps", description="The company's name on documents.")
-    currency: str = Field("USD", pattern="^[A-Z]{3}$", description="ISO 4217 code of the ledger; one ledger, one currency.")
+    currency: str = Field(
+        "USD", pattern="^[A-Z]{3}$", description="ISO 4217 code of the ledger; one ledger, one currency."
+    )
     time_zone: str = Field("UTC", description="IANA zone of the company's calendar: it decides what `today` is.")
 
     api_host: str = "127.0.0.1"
@@ -40,8 +42,12 @@ class Settings(BaseSettings):
     price_step_rate: Decimal = Field(Decimal("0.05"), gt=0, description="Largest change of a price in one step.")
     price_month_rate: Decimal = Field(Decimal("0.10"), gt=0, description="Largest change of a price in 30 days.")
     unpaid_order_hours: int = Field(24, ge=1, description="A prepaid order not paid by then has expired.")
-    purchase_approval_threshold: Decimal = Field(Decimal("5000"), ge=0, description="Above it an order to a supplier needs approval.")
-    over_receipt_rate: Decimal = Field(Decimal("0"), ge=0, description="Share by which a receipt may exceed its order line.")
+    purchase_approval_threshold: Decimal = Field(
+        Decimal(5000), ge=0, description="Above it an order to a supplier needs approval."
+    )
+    over_receipt_rate: Decimal = Field(
+        Decimal(0), ge=0, description="Share by which a receipt may exceed its order line."
+    )
     aging_basis: Literal["due_date", "invoice_date"] = Field("due_date", description="The date an open item ages from.")
 
     @field_validator("time_zone")

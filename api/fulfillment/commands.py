@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
@@ -69,6 +70,13 @@ class ReserveStock(_StockCommand):
     order_id: UUID
     quantity: Pieces
     backorder: bool = False
+    expires_at: datetime | None = None
+
+
+class ConfirmReservation(_StockCommand):
+    """Pieces set aside for an order no longer lapse."""
+
+    order_id: UUID
 
 
 class ReleaseStock(_StockCommand):

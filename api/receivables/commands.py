@@ -25,7 +25,7 @@ def account_id(customer_id: UUID) -> UUID:
 
 
 def series_id(series: str) -> UUID:
-    """The stream of a document series (`INV-2026`)."""
+    """The stream of a document series (`INV`, `CN`)."""
     return named("document_series", series)
 
 
@@ -42,12 +42,13 @@ class _AccountCommand(Command):
 
 
 class AssignDocumentNumber(Command):
-    """Give a document the next number of its series; by reaction only."""
+    """Record that a document took the next number of its series; by reaction only."""
 
     stream: ClassVar[str] = "document_series"
     key: ClassVar[str] = "series_id"
 
     series: str
+    number: str
     document_id: UUID
 
     @property
@@ -146,6 +147,14 @@ class IssueCreditNote(_AccountCommand):
     stand_alone_lines: tuple[InvoiceLine, ...] = ()
     reason: Reason
     refund_by: PaymentMethod | None = None
+
+
+class AllocateCreditNote(_AccountCommand):
+    """Put what is left of a credit note against an invoice."""
+
+    credit_note_id: UUID
+    invoice_id: UUID
+    amount: Positive
 
 
 class RefundCreditNote(_AccountCommand):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -64,6 +65,21 @@ class InventoryReserved(Event):
     location: str
     order_id: UUID
     quantity: int
+    expires_at: datetime | None = Field(
+        None, description="From this instant the pieces are free again; none never lapses."
+    )
+
+
+class InventoryReservationConfirmed(Event):
+    """Pieces set aside for an order no longer lapse: it was paid."""
+
+    stream: ClassVar[str] = "stock"
+    type: ClassVar[str] = "inventory.reservation_confirmed"
+
+    product_id: UUID
+    sku: str
+    location: str
+    order_id: UUID
 
 
 class InventoryReleased(Event):

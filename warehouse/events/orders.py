@@ -61,7 +61,9 @@ class OrderPlaced(Event):
     backorder: bool = Field(False, description="Lines beyond the stock wait for it instead of being refused.")
     reference: str | None = None
     notes: str | None = None
-    expires_at: datetime | None = Field(None, description="Unpaid by this instant the order has lapsed; none on credit terms.")
+    expires_at: datetime | None = Field(
+        None, description="Unpaid by this instant the order has lapsed; none on credit terms."
+    )
 
 
 class OrderHeld(Event):
@@ -90,8 +92,17 @@ class OrderConfirmed(Event):
     type: ClassVar[str] = "order.confirmed"
 
 
+class OrderPickingStarted(Event):
+    """A shipment of the order is being picked; the buyer can no longer cancel."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.picking_started"
+
+    shipment_id: UUID
+
+
 class OrderLineShipped(Event):
-    """Lines left the warehouse in one shipment."""
+    """Lines left the warehouse in one shipment; charges and discounts go with the first."""
 
     stream: ClassVar[str] = "order"
     type: ClassVar[str] = "order.line_shipped"

@@ -36,7 +36,7 @@ class DocumentNumberAssigned(Event):
     stream: ClassVar[str] = "document_series"
     type: ClassVar[str] = "document_number.assigned"
 
-    series: str = Field(description="`INV-2026`, `CN-2026`: the kind of document and the year.")
+    series: str = Field(description="`INV` for invoices, `CN` for credit notes.")
     number: str
     document_id: UUID
 
@@ -138,6 +138,7 @@ class PaymentUnallocated(Event):
     invoice_id: UUID
     order_id: UUID | None
     amount: Amount
+    is_prepaid: bool
     reason: str
 
 

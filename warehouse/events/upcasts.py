@@ -12,7 +12,9 @@ UPCASTS: dict[tuple[str, int], Step] = {}
 """(event type, schema version it lifts from) -> the step to the next version. Empty while every type is at version 1."""
 
 
-def upcast(event_type: str, schema_version: int, payload: Payload, *, to: int, steps: Mapping[tuple[str, int], Step] = UPCASTS) -> Payload:
+def upcast(
+    event_type: str, schema_version: int, payload: Payload, *, to: int, steps: Mapping[tuple[str, int], Step] = UPCASTS
+) -> Payload:
     """Lift `payload` step by step from `schema_version` to version `to`; KeyError when a step is missing."""
     for version in range(schema_version, to):
         payload = steps[event_type, version](payload)

@@ -161,11 +161,39 @@ def _columns(claims: Sequence[Claim]) -> tuple[list[str], list[str], list[UUID]]
     return [c.scope for c in claims], [c.key for c in claims], [c.holder_id for c in claims]
 
 
-_TYPES = (
-    "uuid[] varchar[] integer[] uuid[] integer[] uuid[] varchar[] smallint[] timestamptz[] varchar[] uuid[] uuid[] uuid[] "
-    "jsonb[] jsonb[] uuid[] varchar[] integer[] jsonb[] uuid[] varchar[] timestamptz[] uuid[] bytea[] jsonb[] "
-    "varchar[] text[] uuid[] varchar[] text[] uuid[]"
-).split()
+_TYPES = [
+    "uuid[]",
+    "varchar[]",
+    "integer[]",
+    "uuid[]",
+    "integer[]",
+    "uuid[]",
+    "varchar[]",
+    "smallint[]",
+    "timestamptz[]",
+    "varchar[]",
+    "uuid[]",
+    "uuid[]",
+    "uuid[]",
+    "jsonb[]",
+    "jsonb[]",
+    "uuid[]",
+    "varchar[]",
+    "integer[]",
+    "jsonb[]",
+    "uuid[]",
+    "varchar[]",
+    "timestamptz[]",
+    "uuid[]",
+    "bytea[]",
+    "jsonb[]",
+    "varchar[]",
+    "text[]",
+    "uuid[]",
+    "varchar[]",
+    "text[]",
+    "uuid[]",
+]
 _APPEND = (
     "select outcome, first_position, last_position, transaction_id::text::bigint as transaction_id from jovey.append("
     + ", ".join(f"%s::{kind}" for kind in _TYPES)
