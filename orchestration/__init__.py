@@ -1,0 +1,1 @@
+"""The room that times: what starts when, and the `jovey` command."""
