@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 _TIME_BITS = 48
@@ -22,6 +23,7 @@ def derived(parent: UUID, *names: str | int) -> UUID:
     return _stamped(parent.int >> (128 - _TIME_BITS), digest, version=8)
 
 
+@lru_cache(maxsize=100_000)  # a large order asks for the ids of its stocks and products a dozen times
 def named(kind: str, *names: str | int) -> UUID:
     """A UUIDv8 that is a function of a natural key: `named("product", sku)` is that product's id everywhere."""
     digest = hashlib.blake2b(_joined(names), person=kind.encode()[:16], digest_size=16).digest()

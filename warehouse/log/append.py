@@ -161,41 +161,21 @@ def _columns(claims: Sequence[Claim]) -> tuple[list[str], list[str], list[UUID]]
     return [c.scope for c in claims], [c.key for c in claims], [c.holder_id for c in claims]
 
 
-_TYPES = [
-    "uuid[]",
-    "varchar[]",
-    "integer[]",
-    "uuid[]",
-    "integer[]",
-    "uuid[]",
-    "varchar[]",
-    "smallint[]",
-    "timestamptz[]",
-    "varchar[]",
-    "uuid[]",
-    "uuid[]",
-    "uuid[]",
-    "jsonb[]",
-    "jsonb[]",
-    "uuid[]",
-    "varchar[]",
-    "integer[]",
-    "jsonb[]",
-    "uuid[]",
-    "varchar[]",
-    "timestamptz[]",
-    "uuid[]",
-    "bytea[]",
-    "jsonb[]",
-    "varchar[]",
-    "text[]",
-    "uuid[]",
-    "varchar[]",
-    "text[]",
-    "uuid[]",
-]
+# Arrays travel in binary: as text, every quote in every JSON document would be escaped in Python.
+_STREAMS = ("uuid", "varchar", "integer")
+_EVENTS = ("uuid", "integer", "uuid", "varchar", "smallint", "timestamptz", "varchar", "uuid", "uuid", "uuid")
+_DOCUMENTS = ("jsonb", "jsonb")
+_STATES = ("uuid", "varchar", "integer", "jsonb", "uuid", "varchar", "timestamptz")
+_RECEIPTS = ("uuid", "bytea", "jsonb")
+_CLAIMS = ("varchar", "text", "uuid")
+
+
+def _placeholder(kind: str) -> str:
+    return "%b::text[]::jsonb[]" if kind == "jsonb" else f"%b::{kind}[]"
+
+
 _APPEND = (
     "select outcome, first_position, last_position, transaction_id::text::bigint as transaction_id from jovey.append("
-    + ", ".join(f"%s::{kind}" for kind in _TYPES)
+    + ", ".join(map(_placeholder, (*_STREAMS, *_EVENTS, *_DOCUMENTS, *_STATES, *_RECEIPTS, *_CLAIMS, *_CLAIMS)))
     + ")"
 )
