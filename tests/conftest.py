@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +34,19 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("JOVEY_") and name != _HOME]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
+    _offer(config, "history")
+
+
+def _offer(config: pytest.Config, vocabulary: str) -> None:
+    """Make the fixtures of a file beside this one known everywhere; tests/ is no package that could be imported."""
+    spec = importlib.util.spec_from_file_location(
+        f"jovey_tests_{vocabulary}", Path(__file__).with_name(f"{vocabulary}.py")
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    config.pluginmanager.register(module, spec.name)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
