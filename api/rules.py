@@ -20,8 +20,8 @@ class Rules:
     price_step_rate: Decimal = Decimal("0.05")
     price_month_rate: Decimal = Decimal("0.10")
     unpaid_order_lifetime: timedelta = timedelta(hours=24)
-    purchase_approval_threshold: Decimal = Decimal("5000")
-    over_receipt_rate: Decimal = Decimal("0")
+    purchase_approval_threshold: Decimal = Decimal(5000)
+    over_receipt_rate: Decimal = Decimal(0)
 
 
 def rules_of(settings: Settings) -> Rules:
