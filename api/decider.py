@@ -19,7 +19,7 @@ React = Callable[[Recorded[Any], Given], Iterable[Command]]
 
 @dataclass(frozen=True)
 class Decider(Generic[S]):
-    """`decide(state, command, given)` gives the events that follow, none if nothing is to be done, or raises Refusal."""
+    """`decide(state, command, given)` gives the events that follow, none if nothing is to be done, or a Refusal."""
 
     stream: Stream[S]
     decide: Callable[[S, Any, Given], Sequence[Event]]

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.category import decide as category
-from api.customers import decide as customers
+import api.category.decide
+import api.customers.decide
+import api.fulfillment.decide
+import api.fulfillment.react
+import api.orders.decide
+import api.orders.react
+import api.procurement.decide
+import api.procurement.react
+import api.receivables.decide
+import api.receivables.react
 from api.decider import Decider, React
-from api.fulfillment import decide as fulfillment
-from api.fulfillment import react as fulfillment_react
-from api.orders import decide as orders
-from api.orders import react as orders_react
-from api.procurement import decide as procurement
-from api.procurement import react as procurement_react
-from api.receivables import decide as receivables
-from api.receivables import react as receivables_react
 from api.stream import Stream
 from warehouse.events.event import Event
 
 DECIDERS: dict[str, Decider[Any]] = {
     decider.stream.name: decider
-    for function in (category, customers, orders, fulfillment, procurement, receivables)
-    for decider in function.DECIDERS
+    for decider in (
+        *api.category.decide.DECIDERS,
+        *api.customers.decide.DECIDERS,
+        *api.orders.decide.DECIDERS,
+        *api.fulfillment.decide.DECIDERS,
+        *api.procurement.decide.DECIDERS,
+        *api.receivables.decide.DECIDERS,
+    )
 }
 
 STREAMS: dict[str, Stream[Any]] = {name: decider.stream for name, decider in DECIDERS.items()}
 
-REACTIONS: dict[type[Event], tuple[React, ...]] = {}
-for _function in (orders_react, fulfillment_react, procurement_react, receivables_react):
-    for _fact, _react in _function.REACTIONS.items():
-        REACTIONS[_fact] = (*REACTIONS.get(_fact, ()), _react)
+_REACTIONS: tuple[dict[type[Event], React], ...] = (
+    api.orders.react.REACTIONS,
+    api.fulfillment.react.REACTIONS,
+    api.procurement.react.REACTIONS,
+    api.receivables.react.REACTIONS,
+)
+REACTIONS: dict[type[Event], tuple[React, ...]] = {
+    fact: tuple(reactions[fact] for reactions in _REACTIONS if fact in reactions)
+    for fact in {fact: None for reactions in _REACTIONS for fact in reactions}
+}

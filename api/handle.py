@@ -1,4 +1,4 @@
-"""handle(): the one shell around all rules. One transaction: load and lock, decide, append, react; on a conflict, again."""
+"""handle(): the one shell around all rules. One transaction: load, lock, decide, append, react; on a conflict again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Busy(Exception):
     """The streams stayed contended through every attempt; nothing was done."""
 
 
-def identity(ref: Ref, version: int, state: Any) -> Mapping[str, Any]:
+def identity(ref: Ref, version: int, _state: Any) -> Mapping[str, Any]:
     """The plainest answer: which stream, at which version."""
     return {"id": str(ref.id), "version": version}
 
@@ -114,7 +114,7 @@ def handle_all(
                 raise _claim_refusal(error) from error
             if sqlstate(error) not in RETRYABLE:
                 raise
-        time.sleep(random.random() * BACKOFF_SECONDS * 2**attempt)
+        time.sleep(random.random() * BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - jitter is no secret
     raise Busy(f"{type(requests[0].command).__name__} found its streams moving {ATTEMPTS_MAX} times in a row.")
 
 

@@ -11,7 +11,7 @@ Kind = Literal["conflict", "not_found", "forbidden", "moved"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: `field` is the path in the request (`lines.3.quantity`), `code` as stable as a refusal's."""
+    """One thing that is wrong: `field` is the path in the request: `lines.3.quantity`."""
 
     field: str
     code: str

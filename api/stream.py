@@ -19,8 +19,8 @@ S = TypeVar("S")
 class Stream(Generic[S]):
     """One kind of stream. `evolve` is the fold's step; the other functions say what a stored state is found by.
 
-    `initial` is the state of a stream that does not exist. `owner` is the customer a row belongs to (row-level security),
-    `status` one word for lists, `claims` the (scope, key) pairs that no other stream may hold.
+    `initial` is the state of a stream that does not exist. `owner` is the customer a row belongs to (for row-level
+    security), `status` one word for lists, `claims` the (scope, key) pairs that no other stream may hold.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Identifiers: new ones by time (UUIDv7), derived ones by content (UUIDv8), so that a retry says the same thing twice."""
+"""Identifiers: new ones by time (UUIDv7), derived ones by content (UUIDv8): a retry says the same thing twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def new_id(at: datetime) -> UUID:
 
 
 def derived(parent: UUID, *names: str | int) -> UUID:
-    """A UUIDv8 that is a function of its parent and names; keeps the parent's 48-bit time prefix, so indexes stay local."""
+    """A UUIDv8 that is a function of its parent and names; the parent's 48-bit time prefix keeps indexes local."""
     digest = hashlib.blake2b(_joined(names), key=parent.bytes, digest_size=10).digest()
     return _stamped(parent.int >> (128 - _TIME_BITS), digest, version=8)
 

@@ -59,7 +59,7 @@ class Event(BaseModel):
         return re.sub(r"\W", "_", cls.type)
 
 
-E = TypeVar("E", bound=Event, covariant=True)
+E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,14 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded(Generic[E]):
+class Recorded(Generic[E_co]):
     """A fact and its envelope.
 
     `effective_at` is when it happened in the business, `created_at` when the log learned of it; `correlation_id` is the
     command that began the chain, `causation_id` the command or event right before.
     """
 
-    event: E
+    event: E_co
     id: UUID
     ref: Ref
     version: int

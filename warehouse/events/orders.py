@@ -1,4 +1,4 @@
-"""Facts of an order: stream `order`. What other streams do to it comes in by reaction, so its status folds from here alone."""
+"""Facts of an order: stream `order`. What other streams do to it comes in by reaction: its status folds from here."""
 
 from __future__ import annotations
 

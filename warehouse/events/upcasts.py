@@ -9,7 +9,7 @@ Payload = Mapping[str, Any]
 Step = Callable[[Payload], Payload]
 
 UPCASTS: dict[tuple[str, int], Step] = {}
-"""(event type, schema version it lifts from) -> the step to the next version. Empty while every type is at version 1."""
+"""(event type, schema version it lifts from) -> the step to the next one. Empty while every type is at version 1."""
 
 
 def upcast(

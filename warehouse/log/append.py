@@ -16,7 +16,7 @@ from warehouse.events.event import Recorded, Ref
 
 VERSION_CONFLICT, ID_REUSED, ANSWERED_BEFORE, CLAIMED = "JV409", "JV410", "JV411", "JV412"
 RETRYABLE = frozenset({VERSION_CONFLICT, ANSWERED_BEFORE, "40001", "40P01", "55P03"})
-"""SQLSTATEs after which a command may decide again on fresh states: conflicts, serialization, deadlock, lock timeout."""
+"""SQLSTATEs after which a command may decide again: conflicts, serialization, deadlock, lock timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a command was answered; `response` is JSON text, `request_hash` tells a repetition from a different request."""
+    """What a command was answered, as JSON text; `request_hash` tells a repetition from another request."""
 
     command_id: UUID
     request_hash: bytes
@@ -83,7 +83,8 @@ def load(connection: Connection, *, shared: Iterable[UUID] = (), locked: Iterabl
 def peek(connection: Connection, ids: Iterable[UUID]) -> list[Loaded]:
     """As load(), without a lock: what it says may have changed by the time it is used."""
     rows = connection.exec_driver_sql(
-        "select aggregate_id, aggregate_type, version, state::text as state from jovey.states where aggregate_id = any(%s::uuid[])",
+        "select aggregate_id, aggregate_type, version, state::text as state from jovey.states"
+        " where aggregate_id = any(%s::uuid[])",
         (list(ids),),
     )
     return [Loaded(Ref(row.aggregate_type, row.aggregate_id), row.version, row.state) for row in rows]
