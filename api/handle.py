@@ -142,7 +142,7 @@ class _Unit:
         self._connection = connection
         self._rules = rules
         self._held: dict[UUID, _Held] = {}
-        self._peeked: dict[UUID, int] = {}
+        self._peeked: dict[UUID, tuple[int, Any]] = {}
         self._recorded: list[Recorded[Any]] = []
 
     def answer_all(self, requests: Sequence[Request]) -> list[Handled]:
@@ -232,7 +232,7 @@ class _Unit:
             return
         missing = shared | locked
         for loaded in load(self._connection, shared=shared.keys() - locked.keys(), locked=locked):
-            if self._peeked.get(loaded.ref.id, loaded.version) != loaded.version:
+            if loaded.ref.id in self._peeked and self._peeked[loaded.ref.id][0] != loaded.version:
                 raise _MovedOn
             self._keep(loaded)
         for ref in missing.values():
@@ -248,11 +248,11 @@ class _Unit:
     def _peek(self, stream: Stream[Any], id: UUID) -> Any:
         if id in self._held:
             return self._held[id].now
-        for loaded in peek(self._connection, [id]):
-            self._peeked.setdefault(id, loaded.version)
-            return stream.parse(loaded.state)
-        self._peeked.setdefault(id, 0)
-        return stream.initial
+        if id not in self._peeked:
+            self._peeked[id] = (0, stream.initial)
+            for loaded in peek(self._connection, [id]):
+                self._peeked[id] = (loaded.version, stream.parse(loaded.state))
+        return self._peeked[id][1]
 
     def _write(self, answered: Sequence[Receipt]) -> Appended:
         changed = [held for held in self._held.values() if held.head > held.version]
