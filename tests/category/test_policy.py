@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -55,33 +56,40 @@ def tier(*lines, of="premium"):
     return PriceList("tier", "USD", tier=of, lines=lines)
 
 
+TEN = line(quantity=10, price="150")
+FIFTY = line(quantity=50, price="140")
+FEBRUARY = line(price="185", since=date(2026, 2, 1))
+TOMORROW, YESTERDAY = DAY + timedelta(days=1), DAY - timedelta(days=1)
+OTHER_DEALERS = PriceList("other", "USD", customer_id=UUID(int=8), lines=(line(price="99"),))
+
+
 @pytest.mark.parametrize(
-    ("what", "lists", "quantity", "price", "source"),
+    ("what", "lists", "quantity", "expected"),
     [
-        ("no list: the list price less the discount", [], 1, "180.0000", "dealer_discount"),
-        ("the tier's list before the discount", [tier(line(price="170"))], 1, "170", "tier_list"),
-        ("the own list before the tier's", [tier(line(price="150")), own(line(price="175"))], 1, "175", "own_list"),
-        ("an own list that says nothing", [own(line(price="1", sku="X")), tier(line(price="170"))], 1, "170", "tier_list"),
-        ("another tier's list", [tier(line(price="99"), of="distributor")], 1, "180.0000", "dealer_discount"),
-        ("another dealer's list", [replace(own(line(price="99")), customer_id=UUID(int=8))], 1, "180.0000", "dealer_discount"),
-        ("product before category", [own(line("category", price="90"), line(price="175"))], 1, "175", "own_list"),
-        ("category before all", [own(line("all", rate="0.5"), line("category", rate="0.2"))], 1, "160.0000", "own_list"),
-        ("all, when nothing nearer is there", [own(line("all", rate="0.5"))], 1, "100.0000", "own_list"),
-        ("a quantity not reached", [own(line(quantity=10, price="150"), line("all", rate="0.1"))], 9, "180.0000", "own_list"),
-        ("a quantity just reached", [own(line(quantity=10, price="150"), line("all", rate="0.1"))], 10, "150", "own_list"),
-        ("the highest quantity reached", [own(*(line(quantity=q, price=p) for q, p in [(1, "190"), (50, "140"), (10, "160")]))], 49, "160", "own_list"),
-        ("the latest first day", [own(line(price="190"), line(price="185", since=date(2026, 2, 1)))], 1, "185", "own_list"),
-        ("quantity before first day", [own(line(quantity=5, price="150"), line(price="185", since=date(2026, 2, 1)))], 5, "150", "own_list"),
-        ("the first day counts", [own(line(price="150", since=DAY))], 1, "150", "own_list"),
-        ("the day before it does not", [own(line(price="150", since=DAY + timedelta(1)))], 1, "180.0000", "dealer_discount"),
-        ("the last day counts", [own(line(price="150", until=DAY))], 1, "150", "own_list"),
-        ("the day after it does not", [own(line(price="150", until=DAY - timedelta(1)))], 1, "180.0000", "dealer_discount"),
+        ("no list: the list price less the discount", [], 1, "180.0000 dealer_discount"),
+        ("the tier's list before the discount", [tier(line(price="170"))], 1, "170 tier_list"),
+        ("the own list before the tier's", [tier(line(price="150")), own(line(price="175"))], 1, "175 own_list"),
+        ("a silent own list", [own(line(price="1", sku="X")), tier(line(price="170"))], 1, "170 tier_list"),
+        ("another tier's list", [tier(line(price="99"), of="distributor")], 1, "180.0000 dealer_discount"),
+        ("another dealer's list", [OTHER_DEALERS], 1, "180.0000 dealer_discount"),
+        ("product before category", [own(line("category", price="90"), line(price="175"))], 1, "175 own_list"),
+        ("category before all", [own(line("all", rate="0.5"), line("category", rate="0.2"))], 1, "160.0000 own_list"),
+        ("all, when nothing nearer is there", [own(line("all", rate="0.5"))], 1, "100.0000 own_list"),
+        ("a quantity not reached", [own(TEN, line("all", rate="0.1"))], 9, "180.0000 own_list"),
+        ("a quantity just reached", [own(TEN, line("all", rate="0.1"))], 10, "150 own_list"),
+        ("the highest quantity reached", [own(line(price="190"), FIFTY, TEN)], 49, "150 own_list"),
+        ("the latest first day", [own(line(price="190"), FEBRUARY)], 1, "185 own_list"),
+        ("quantity before first day", [own(TEN, FEBRUARY)], 10, "150 own_list"),
+        ("the first day counts", [own(line(price="150", since=DAY))], 1, "150 own_list"),
+        ("the day before it does not", [own(line(price="150", since=TOMORROW))], 1, "180.0000 dealer_discount"),
+        ("the last day counts", [own(line(price="150", until=DAY))], 1, "150 own_list"),
+        ("the day after it does not", [own(line(price="150", until=YESTERDAY))], 1, "180.0000 dealer_discount"),
     ],
-)  # fmt: skip
-def test_a_dealers_price_comes_from_the_nearest_source(what, lists, quantity, price, source):
+)
+def test_a_dealers_price_comes_from_the_nearest_source(what, lists, quantity, expected):
     quote = buyer_price(PUMP, DEALER, lists, quantity, DAY)
 
-    assert (str(quote.unit_price), quote.source) == (price, source), what
+    assert f"{quote.unit_price} {quote.source}" == expected, what
 
 
 @pytest.mark.parametrize("status", ["none", "applied", "rejected", "suspended"])
@@ -172,7 +180,7 @@ def changed(*prices, every=timedelta(days=7), before=NOON, overridden=()):
     """The pump after a series of prices, the last one set right `before`."""
     changes = tuple(
         PriceChange(before - every * (len(prices) - 1 - n), Decimal(old), Decimal(new), new in overridden)
-        for n, (old, new) in enumerate(zip(prices, prices[1:], strict=False), start=1)
+        for n, (old, new) in enumerate(pairwise(prices), start=1)
     )
     return replace(PUMP, base_price=Decimal(prices[-1]), price_changes=changes)
 
