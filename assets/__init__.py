@@ -1,0 +1,1 @@
+"""The room that derives: facts from the log, tables from facts, and what agents advise."""

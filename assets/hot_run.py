@@ -1,0 +1,181 @@
+"""The hot run: what is new in the log goes into the lake, and with it every table it touches, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+from sqlalchemy import Engine
+
+from assets.facts import Loaded, Vocabulary, known, load
+from assets.sql import TODAY, Derived, Graph, read_graph
+from assets.table import Checked, build, check_rows, define_macro, expectations_hold
+from warehouse import clock
+from warehouse.lake import cuts
+from warehouse.lake.attach import open_writer, writing
+from warehouse.lake.cuts import CONSUMER, Account
+from warehouse.lake.fit import fit
+from warehouse.lake.shapes import digest
+from warehouse.log.position import BEGINNING, encode
+from warehouse.log.tail import is_behind, seen_by, take_cut
+from warehouse.postgres import Database
+from warehouse.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a run did. `rows` is tables made anew with their number of rows; `position` the lake's token after it."""
+
+    position: str
+    event_number: int
+    as_of: datetime
+    loaded: int
+    rows: dict[str, int] = field(default_factory=dict)
+    checks: tuple[Checked, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.loaded and not self.rows
+
+    @property
+    def failures(self) -> tuple[Checked, ...]:
+        return tuple(check for check in self.checks if not check.has_passed)
+
+
+@cache
+def house_graph() -> Graph:
+    """The tables of this room."""
+    return read_graph(Path(__file__).parent)
+
+
+def refresh(
+    database: Database,
+    settings: Settings,
+    *,
+    graph: Graph | None = None,
+    vocabulary: Vocabulary | None = None,
+    anew: Iterable[str] = (),
+    now: datetime | None = None,
+) -> Refreshed:
+    """Bring the lake to the log's head: facts, the tables that they, new SQL or a new day touch, and those of `anew`.
+
+    Readers see all of it or nothing. Killed anywhere, the next run starts from the same cut. Raises LakeBusy,
+    SourceRewound, UnknownFact, MisfitFact; a failed check is reported, not raised.
+    """
+    graph, vocabulary, now = graph or house_graph(), vocabulary or known(), now or clock.now()
+    today = clock.calendar_date(now, settings.time_zone)
+    engine = database.engine("jovey_tail", pool_size=1, statement_timeout_s=0)
+    try:
+        with writing(database), open_writer(database, settings) as connection:
+            connection.execute("begin")
+            cuts.create(connection)
+            before = cuts.account(connection)
+            run = _Run(connection, engine, graph, vocabulary, before, now, today, variables(settings))
+            refreshed = run.refreshed(frozenset(anew))
+            connection.execute("rollback" if refreshed.is_idle and before else "commit")
+            return refreshed
+    finally:
+        engine.dispose()
+
+
+def is_due(engine: Engine, settings: Settings, account: Account | None) -> bool:
+    """There is something for refresh() to do: new events, or a new day."""
+    if account is None or account.today != clock.calendar_date(clock.now(), settings.time_zone):
+        return True
+    return is_behind(engine, account.cut.snapshot)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run's connections and circumstances."""
+
+    connection: DuckDBPyConnection
+    engine: Engine
+    graph: Graph
+    vocabulary: Vocabulary
+    before: Account | None
+    now: datetime
+    today: date
+    values: Mapping[str, str]
+
+    def refreshed(self, anew: frozenset[str]) -> Refreshed:
+        account, loaded, touched = self._facts()
+        redefined = self._redefined()
+        stale = self.graph.downstream(touched | redefined | self._moved() | anew)
+        rows = dict(self._build(stale, redefined))
+        checks = tuple(self._check(frozenset(rows)))
+        if self.before and not loaded.events and not rows and self.before.vocabulary == account.vocabulary:
+            account = self.before
+        else:
+            cuts.store(self.connection, account)
+        token = encode(account.cut.snapshot)
+        return Refreshed(token, account.position, account.taken_at, loaded.events, rows, checks)
+
+    def _facts(self) -> tuple[Account, Loaded, frozenset[str]]:
+        """Load the cut; a facts table that was made anew is filled from the beginning."""
+        vocabulary, before = self.vocabulary, self.before
+        shapes = digest(vocabulary.tables())
+        is_new = before is None or before.vocabulary != shapes
+        remade = fit(self.connection, vocabulary.tables()) if is_new else []
+        since = before.cut if before else None
+        cut = take_cut(self.engine, CONSUMER, since)
+        if since and remade:
+            only = frozenset(table.event_type for table in remade)
+            load(self.connection, vocabulary, BEGINNING, since.snapshot, only=only)
+        loaded = load(self.connection, vocabulary, seen_by(since), cut.snapshot)
+        touched = {table.name for table in remade} | {vocabulary.events[kind].table() for kind in loaded.counts}
+        account = Account(
+            cut=cut,
+            position=max(loaded.position, before.position if before else 0),
+            events=loaded.events + (before.events if before else 0),
+            taken_at=self.now.astimezone(UTC),
+            today=self.today,
+            vocabulary=shapes,
+        )
+        return account, loaded, frozenset(f"facts.{name}" for name in touched)
+
+    def _redefined(self) -> frozenset[str]:
+        """Tables and macros whose file differs from what the lake was built by."""
+        built = cuts.definitions(self.connection)
+        written = {one.name: one.digest(self.values) for one in self.graph.derived}
+        if built == written:
+            return frozenset()
+        cuts.store_definitions(self.connection, written)
+        return frozenset(name for name, digest in written.items() if built.get(name) != digest)
+
+    def _moved(self) -> frozenset[str]:
+        """Tables that the new day moves."""
+        if self.before and self.before.today == self.today:
+            return frozenset()
+        return frozenset(one.name for one in self.graph.derived if one.moves_with_the_day)
+
+    def _build(self, stale: Iterable[Derived], redefined: frozenset[str]) -> Iterator[tuple[str, int]]:
+        set_variables(self.connection, self.today, self.values)
+        for one in stale:
+            if one.macro is None:
+                yield one.name, build(self.connection, one, is_redefined=one.name in redefined)
+            elif one.name in redefined:
+                define_macro(self.connection, one)
+
+    def _check(self, rebuilt: frozenset[str]) -> Iterator[Checked]:
+        for name in rebuilt:
+            yield from expectations_hold(self.connection, self.graph[name])
+        for check in self.graph.checks:
+            if not check.is_nightly and check.reads & rebuilt:
+                yield check_rows(self.connection, check)
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """The settings that tables may ask for by getvariable(), beside the company's calendar date `today`."""
+    return {"aging_basis": settings.aging_basis, "time_zone": settings.time_zone, "currency": settings.currency}
+
+
+def set_variables(connection: DuckDBPyConnection, today: date, values: Mapping[str, str]) -> None:
+    """Let tables ask for them."""
+    connection.execute(f"set variable {TODAY} = date '{today}'")
+    for name, value in values.items():
+        connection.execute(f"set variable {name} = '{value}'")
