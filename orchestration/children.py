@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from typing import IO
 import psutil
 
 _LOG_BYTES_MAX, _LOGS_KEPT = 10 * 1024**2, 3
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # for terminals; Dagster writes them into pipes too
 _LAST_WORDS_LINES = 5
 _POLL_SECONDS = 0.1
 
@@ -170,7 +172,8 @@ def _write_log(output: IO[bytes], path: Path) -> None:
     log = RotatingFileHandler(path, maxBytes=_LOG_BYTES_MAX, backupCount=_LOGS_KEPT, encoding="utf-8")
     with suppress(ValueError):  # closed under our feet while stopping
         for line in output:
-            log.emit(logging.makeLogRecord({"msg": line.decode(errors="replace").rstrip("\n")}))
+            text = _COLOURS.sub("", line.decode(errors="replace")).rstrip("\n")
+            log.emit(logging.makeLogRecord({"msg": text}))
     log.close()
 
 

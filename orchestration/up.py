@@ -93,6 +93,18 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return {aliases.get(name, f"JOVEY_{name.upper()}"): str(value) for name, value in values.items()}
 
 
+def is_up(home: Path) -> bool:
+    """Whether a supervisor is serving this home."""
+    try:
+        with (home / "up.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
     """Two supervisors of one home would run every schedule twice."""

@@ -1,0 +1,97 @@
+"""The `jovey` command: each verb a thin door to the module that does the work, imported when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from warehouse.settings import Settings
+
+_WRONG_USE = 2  # the exit code of what the operator can put right
+# what a person at the terminal can cause and mend: said in its one sentence, without a traceback
+_FOR_THE_OPERATOR = {
+    "warehouse.postgres.DatabaseUnavailable",
+    "warehouse.lake.attach.LakeMissing",
+    "warehouse.lake.attach.LakeBusy",
+    "orchestration.up.CannotServe",
+    "orchestration.children.ChildEnded",
+    "orchestration.sql_prompt.QuestionRefused",
+}
+
+app = typer.Typer(
+    name="jovey",
+    help="An AI-native business operating system for a maker of household water pumps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def up() -> None:
+    """Serve the company until Ctrl-C: the API, Dagster, and the database when none is named."""
+    from orchestration.up import up as serve
+
+    serve(_settings())
+
+
+@app.command()
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One SELECT; none opens a prompt.")] = None,
+    *,
+    csv: Annotated[bool, typer.Option("--csv", help="Write comma-separated values, for other programs.")] = False,
+) -> None:
+    """Ask the lake in DuckDB's SQL, read-only."""
+    from orchestration.sql_prompt import answer, prompt
+
+    if query is None:
+        prompt(_settings())
+    else:
+        answer(_settings(), query, csv=csv)
+
+
+@app.command()
+def doctor() -> None:
+    """Check the ground: Python, disk, ports, database, migrations, lake."""
+    from orchestration.doctor import doctor as examine
+
+    if not examine(_settings()):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command; what the operator can mend is one sentence on stderr and exit code 2."""
+    try:
+        app()
+    except Exception as error:
+        if not _is_for_the_operator(error):
+            raise
+        typer.echo(str(error), err=True)
+        sys.exit(_WRONG_USE)
+
+
+def _is_for_the_operator(error: Exception) -> bool:
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    return bool(kinds & _FOR_THE_OPERATOR)
+
+
+def _settings() -> Settings:
+    from pydantic import ValidationError
+
+    from warehouse.settings import settings
+
+    try:
+        return settings()
+    except ValidationError as error:
+        for fault in error.errors():
+            name = str(fault["loc"][0])
+            variable = name if name == "DATABASE_URL" else f"JOVEY_{name.upper()}"
+            typer.echo(f"{variable}: {fault['msg']}.", err=True)
+        sys.exit(_WRONG_USE)
+
+
+if __name__ == "__main__":
+    main()
