@@ -1,0 +1,1 @@
+"""The room that shows: staff pages over the lake, writing only through the API."""
