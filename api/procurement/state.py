@@ -160,7 +160,8 @@ def _received(order: PurchaseOrder, fact: PurchaseOrderReceived) -> PurchaseOrde
 
 def _purchase_order_claims(order: PurchaseOrder) -> Iterable[tuple[str, str]]:
     """Its number, and the supplier's own reference once for each supplier."""
-    yield "purchase_order_number", order.number
+    if order.number:
+        yield "purchase_order_number", order.number
     if order.supplier_reference:
         yield "supplier_reference", f"{order.supplier_id} {order.supplier_reference}"
 

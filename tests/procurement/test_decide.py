@@ -242,6 +242,13 @@ def test_a_promise_is_kept_with_its_reference_until_a_new_one(sent):
     assert outcome.state.expected_on == date(2026, 4, 1)
 
 
+def test_a_reference_that_comes_later_is_news(sent):
+    late = CONFIRM.model_copy(update={"supplier_reference": "A-1"})
+
+    late_fact = PurchaseOrderConfirmed(expected_on=date(2026, 3, 20), supplier_reference="A-1")
+    sent.when(CONFIRM).when(late).then(late_fact).when(late).then()
+
+
 def test_a_promise_of_the_day_asked_for_is_still_a_promise(ready):
     outcome = ready.when(draft(expected_on=CONFIRM.expected_on)).when(SEND).when(CONFIRM)
 
@@ -374,6 +381,7 @@ def test_a_number_stands_for_one_order_and_a_reference_for_one_of_its_supplier(s
     named = CONFIRM.model_copy(update={"supplier_reference": "A-1"})
 
     number, reference = ("purchase_order_number", NUMBER), ("supplier_reference", f"{ACME} A-1")
+    assert list(PURCHASE_ORDER.claims(PurchaseOrder())) == []
     assert list(PURCHASE_ORDER.claims(sent.state)) == [number]
     assert list(PURCHASE_ORDER.claims(sent.when(named).state)) == [number, reference]
 
