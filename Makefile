@@ -23,11 +23,15 @@ test: .venv/made ## Run every test, with the coverage gates: rules 100 %, the re
 	$(BIN)/coverage report --include='$(RULES)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 
-check: .venv/made ## Format, lint, types, import rules
+check: .venv/made ## Format, lint, types, import rules, freshness of generated documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m orchestration.documents --check
+
+docs: .venv/made ## Write the documents that are generated from code
+	@$(BIN)/python -m orchestration.documents
 
 lock: .venv/made ## Bring requirements.lock in line with pyproject.toml (UPGRADE=1: newest versions)
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --extra dev \
@@ -48,4 +52,4 @@ clean: ## Remove what was built (.venv, caches); .jovey, your data, stays
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo up test check lock clean
+.PHONY: help demo up test check docs lock clean

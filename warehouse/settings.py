@@ -15,7 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """What an operator may choose. Every field is `JOVEY_<NAME>` in the environment or `.env`, `DATABASE_URL` apart."""
 
-    model_config = SettingsConfigDict(env_prefix="JOVEY_", env_file=".env", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="JOVEY_", env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     home: Path = Field(Path(".jovey"), description="Folder of the embedded server, the lake's files, keys and logs.")
     database_url: str | None = Field(
@@ -32,10 +34,12 @@ class Settings(BaseSettings):
     )
     time_zone: str = Field("UTC", description="IANA zone of the company's calendar: it decides what `today` is.")
 
-    api_host: str = "127.0.0.1"
-    api_port: int = Field(8000, ge=0, le=65535)
-    dagster_port: int = Field(3000, ge=0, le=65535)
-    access_token_minutes: int = Field(15, ge=1)
+    api_host: str = Field("127.0.0.1", description="Address the API listens on; 0.0.0.0 lets other machines in.")
+    api_port: int = Field(8000, ge=0, le=65535, description="Port of the API; 0 takes any free one.")
+    dagster_port: int = Field(
+        3000, ge=0, le=65535, description="Port of Dagster's pages, on loopback; 0: any free one."
+    )
+    access_token_minutes: int = Field(15, ge=1, description="How long a sign-in lasts before it is refreshed.")
 
     tax_rate: Decimal = Field(Decimal("0.10"), ge=0, lt=1, description="Sales tax on product lines, as a fraction.")
     minimum_margin_rate: Decimal = Field(Decimal("0.05"), ge=0, description="Least margin over cost of a list price.")

@@ -1,0 +1,38 @@
+"""Generated documents say what the code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestration import documents
+from warehouse.settings import Settings
+
+
+@pytest.mark.parametrize("document", documents.DOCUMENTS)
+def test_a_generated_document_is_fresh(document: str):
+    assert document not in documents.stale(), "run `make docs`"
+
+
+def test_every_setting_is_in_the_example_with_its_meaning():
+    example = documents.env_example()
+    for name, field in Settings.model_fields.items():
+        assert f"{field.validation_alias or 'JOVEY_' + name.upper()}=" in example
+        assert field.description, f"{name} has no description"
+        assert field.description in example
+
+
+def test_the_example_is_read_as_the_defaults(tmp_path: Path):
+    chosen = tmp_path / ".env"
+    lines = documents.env_example().splitlines()
+    chosen.write_text("\n".join(line[2:] for line in lines if line.startswith(("# JOVEY_", "# DATABASE_URL="))))
+    assert Settings(_env_file=chosen) == Settings(_env_file=None)
+
+
+def test_a_stale_document_is_found_and_rewritten(tmp_path: Path):
+    assert documents.stale(tmp_path) == list(documents.DOCUMENTS)
+    assert documents.write(tmp_path) == list(documents.DOCUMENTS)
+    assert documents.stale(tmp_path) == []
+    (tmp_path / ".env.example").write_text("JOVEY_HOME=elsewhere\n")
+    assert documents.stale(tmp_path) == [".env.example"]
