@@ -1,0 +1,41 @@
+"""The code location: the lake's assets and checks, the sensor and the schedules that move them, wired up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from assets.graph import FACTS, lake_asset, lake_checks
+from assets.lake import Lake
+from orchestration.resources import house_resources
+from orchestration.schedules import keep_lake, purge_runs, schedules
+from orchestration.sensors import HOT_RUN, log_grew
+from warehouse.settings import settings
+
+
+def build_defs(**overrides: Any) -> dg.Definitions:
+    """Assemble the code location; tests pass their own resources."""
+    resources = house_resources(settings()) | overrides
+    lake: Lake = resources["lake"]
+    hot_run = dg.define_asset_job(
+        HOT_RUN,
+        selection=dg.AssetSelection.assets(FACTS).without_checks(),
+        description="Take what is new in the log into the lake, with every table it touches.",
+    )
+    check_lake = dg.define_asset_job("check_lake", selection=dg.AssetSelection.all_asset_checks())
+    return dg.Definitions(
+        assets=[lake_asset(lake.graph)],
+        asset_checks=[lake_checks(lake.graph)],
+        jobs=[hot_run, check_lake, keep_lake, purge_runs],
+        sensors=[log_grew(hot_run)],
+        schedules=schedules(lake.settings.time_zone, hot_run, check_lake),
+        resources=resources,
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What workspace.yaml loads."""
+    return build_defs()
