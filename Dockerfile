@@ -3,10 +3,9 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /srv/jovey
 RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir uv==0.13.9
 COPY requirements.lock pyproject.toml README.md ./
-# the lock's versions and hashes for what pyproject.toml names as needed at run time, and what builds the install
-RUN printf "hatchling\neditables\n" > build.in \
- && .venv/bin/uv pip install --no-cache --python .venv/bin/python --require-hashes \
-      -r pyproject.toml -r build.in -c requirements.lock
+# the lock's versions and hashes, for what pyproject.toml names as needed at run time and to install
+RUN .venv/bin/uv pip install --no-cache --python .venv/bin/python --require-hashes \
+      -r pyproject.toml --extra build -c requirements.lock
 COPY warehouse warehouse
 COPY api api
 COPY assets assets

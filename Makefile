@@ -34,7 +34,7 @@ docs: .venv/made ## Write the documents that are generated from code
 	@$(BIN)/python -m orchestration.documents
 
 lock: .venv/made ## Bring requirements.lock in line with pyproject.toml (UPGRADE=1: newest versions)
-	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --extra dev \
+	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --extra build --extra dev \
 	  --python-version 3.11 --quiet $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 
 clean: ## Remove what was built (.venv, caches); .jovey, your data, stays
