@@ -1,0 +1,1 @@
+"""The believable pump company: invented people, invented products, real rules."""
