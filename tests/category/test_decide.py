@@ -98,6 +98,7 @@ def test_a_product_is_not_created_below_its_margin(history):
     )
 
     assert "105.00" in history.when(wish).refused("price_below_margin").message
+    assert history.when(wish.model_copy(update={"base_price": Decimal("105.00")})).events
 
 
 @pytest.mark.parametrize(
@@ -336,7 +337,7 @@ def test_a_line_is_taken_out(history):
 
     outcome.then(PriceListLineRemoved(scope="product", sku="JP-1", minimum_quantity=1, valid_from=date(2026, 1, 1)))
     assert [one.minimum_quantity for one in outcome.state.lines] == [5]
-    outcome.when(wish).refused("price_list_line_not_found", "not_found")
+    assert "JP-1 from 1 pieces" in outcome.when(wish).refused("price_list_line_not_found", "not_found").message
 
 
 @pytest.mark.parametrize(
@@ -374,6 +375,12 @@ def test_the_latest_look_at_each_competitor_counts(history):
         Observation("Zephyr", Decimal(195), "USD", None, date(2026, 2, 10)),
     )
     outcome.when(seen("Zephyr", 195, date(2026, 2, 10))).then()
+
+
+def test_the_last_look_of_a_day_counts(history):
+    outcome = history.given(CREATED, of=PUMP).when(seen("Aqua", 210, date(2026, 2, 1)))
+
+    assert outcome.when(seen("Aqua", 205, date(2026, 2, 1))).state.observations[0].price == Decimal(205)
 
 
 def test_a_price_is_seen_at_the_latest_today(history):

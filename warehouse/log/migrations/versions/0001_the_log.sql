@@ -155,9 +155,11 @@ begin
 
   if cardinality(p_state_ids) > 0 then
     insert into states as s (aggregate_id, aggregate_type, version, state, owner_id, status, created_at, updated_at)
-    select u.id, u.type, u.version, u.state, u.owner, u.status, u.at, u.at
+    select u.id, u.type, u.version, u.state, u.owner, u.status, coalesce(first.effective, u.at), u.at
       from unnest(p_state_ids, p_state_types, p_state_versions, p_states, p_owners, p_statuses, p_state_times)
            u(id, type, version, state, owner, status, at)
+      left join unnest(p_aggregate_ids, p_ordinals, p_effective) first(aggregate_id, ordinal, effective)
+             on first.aggregate_id = u.id and first.ordinal = 1  -- a new stream began with its first event
      order by u.id
     on conflict (aggregate_id) do update
        set version = excluded.version, state = excluded.state, owner_id = excluded.owner_id,
