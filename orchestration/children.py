@@ -44,7 +44,7 @@ class Limits:
     """How long to wait and how often to try again; the defaults are for people, tests have their own."""
 
     start_seconds_max: float = 120  # a first start compiles everything on a slow disk
-    stop_seconds_max: float = 7  # then SIGKILL; all is over within 10 s
+    stop_seconds_max: float = 5  # then SIGKILL; with the database, all is over within 10 s
     restarts_max: int = 5  # in a row: a program that ran `steady_seconds` begins anew
     restart_pause_seconds: float = 1  # doubles with every restart
     steady_seconds: float = 60

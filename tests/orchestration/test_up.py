@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import re
 import shutil
+import signal
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestration.up import CannotServe, chosen_ports, environment_of, is_up, refuse_full_disk, up
@@ -76,3 +84,42 @@ def test_another_process_reads_the_same_settings(home: Path, monkeypatch: pytest
     for name, value in environment_of(chosen).items():
         monkeypatch.setenv(name, value)
     assert Settings(_env_file=None) == chosen
+
+
+def in_home(home: Path) -> list[str]:
+    """The processes of this home, by their command line or environment; zombies are none."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status", "environ"]):
+        words = [*(process.info["cmdline"] or []), (process.info["environ"] or {}).get("JOVEY_HOME", "")]
+        if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(home) in word for word in words):
+            found.append(" ".join(process.info["cmdline"] or []))
+    return found
+
+
+def status(address: str) -> int:
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return answer.status
+
+
+@pytest.mark.timeout(300)  # four programs start on a machine that runs other tests beside
+def test_everything_starts_answers_and_is_gone_after_ctrl_c(home: Path, eventually: Callable[..., None]):
+    ports = {"JOVEY_API_PORT": "0", "JOVEY_DAGSTER_PORT": "0"}
+    said = home / "said"
+    with said.open("w") as output:
+        command = [str(Path(sys.executable).parent / "jovey"), "up"]
+        environment = {**os.environ, **ports, "JOVEY_HOME": str(home / "jovey"), "COLUMNS": "200"}
+        process = subprocess.Popen(command, env=environment, cwd=home, stderr=output, stdout=output)
+    try:
+        eventually(lambda: "Ctrl-C stops" in said.read_text() or process.poll() is not None, seconds=200)
+        assert process.poll() is None, said.read_text()
+        api, dagster = re.findall(r"\s(http://[\d.:]+)\s", said.read_text())
+        assert status(f"{api}/health/ready") == 200
+        assert status(f"{dagster}/server_info") == 200
+        assert is_up(home / "jovey")
+    finally:
+        asked_at = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+    assert process.returncode == 0, said.read_text()
+    assert time.monotonic() - asked_at < 10
+    assert in_home(home) == []
