@@ -1,0 +1,1 @@
+"""Imports: other systems' books, replayed through the company's own commands."""
