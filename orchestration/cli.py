@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +21,8 @@ _FOR_THE_OPERATOR = {
     "orchestration.up.CannotServe",
     "orchestration.children.ChildEnded",
     "orchestration.sql_prompt.QuestionRefused",
+    "orchestration.imports.source.BadFile",
+    "orchestration.imports.replay.CannotImport",
 }
 
 app = typer.Typer(
@@ -51,6 +55,24 @@ def sql(
         prompt(_settings())
     else:
         answer(_settings(), query, csv=csv)
+
+
+imports = typer.Typer(help="Replay another system's books through the company's own commands.", no_args_is_help=True)
+app.add_typer(imports, name="import")
+
+
+@imports.command("online-retail")
+def import_online_retail(
+    file: Annotated[Path, typer.Argument(help="The Parquet file of invoice lines.")],
+    *,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many lines, and the rest of their minute.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Up to this day, included.")] = None,
+) -> None:
+    """Import a wholesaler's invoices, show file against lake; run it again to go on or to check."""
+    from orchestration.imports.run import import_online_retail as run
+
+    if not run(_settings(), file, limit=limit, until=until.date() if until else None):
+        raise typer.Exit(1)
 
 
 @app.command()
