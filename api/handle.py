@@ -61,7 +61,8 @@ def identity(ref: Ref, version: int, _state: Any) -> Mapping[str, Any]:
 class Request:
     """A command, under the id that makes its repetition harmless, by somebody, taking effect at an instant.
 
-    With `expected_version` it is refused unless its stream stands exactly there.
+    With `expected_version` it is refused unless its stream stands exactly there. `said` is what the caller sent, where
+    the command holds more than that (ids that were looked up): it then tells a repetition from another request.
     """
 
     command: Command
@@ -70,12 +71,18 @@ class Request:
     at: datetime
     answer: Answer = identity
     expected_version: int | None = None
+    said: str | None = None
 
     @property
     def hash(self) -> bytes:
         """Tells a repetition of this request from another request under the same id."""
-        words = f"{type(self.command).__name__}\x1f{self.by.signature}\x1f{self.command.model_dump_json()}"
-        return hashlib.sha256(words.encode()).digest()
+        said = self.said or f"{type(self.command).__name__}\x1f{self.command.model_dump_json()}"
+        return request_hash(self.by, said)
+
+
+def request_hash(by: Actor, said: str) -> bytes:
+    """What is remembered of a request to know it again."""
+    return hashlib.sha256(f"{by.signature}\x1f{said}".encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,8 +304,8 @@ def _subject(event: Event, ref: Ref) -> UUID | None:
     return found
 
 
-def _repeated(request: Request, request_hash: bytes, response: Mapping[str, Any]) -> Handled:
-    if request_hash != request.hash:
+def _repeated(request: Request, hash_before: bytes, response: Mapping[str, Any]) -> Handled:
+    if hash_before != request.hash:
         raise Refusal("idempotency_key_reused", "This key was used before for a different request; take a new one.")
     return Handled(request.command.ref, response, is_repeated=True, transaction_id=None)
 
