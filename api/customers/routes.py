@@ -1,0 +1,104 @@
+"""Doors of customers: register, profile and addresses for themselves; the list of them for staff."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from api.auth.enter import Who
+from api.auth.passwords import Password, hashed, is_password_of, keep
+from api.customers.commands import AddAddress, Email, Name, Phone, RegisterCustomer, UpdateProfile
+from api.customers.state import CUSTOMER
+from api.customers.views import CustomerView
+from api.house import Here
+from api.paging import Page, Paged
+from api.reading import listed, newest, seen, shown, state_text
+from api.refusals import Refusal
+from api.views import routed
+from api.writing import Key, answered, asked_of, perform, write
+from warehouse.clock import now
+from warehouse.ids import derived
+
+ROUTER = routed("/api/v1/customers", "customers")
+
+
+class Registration(BaseModel):
+    """A new customer, and the password they will sign in with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: Name
+    email: Email
+    password: Password
+    phone: Phone | None = None
+    country: Annotated[str, StringConstraints(max_length=100)] | None = None
+
+
+@ROUTER.post("/register", status_code=201, response_model=CustomerView)
+def register(http: Request, here: Here, by: Who, body: Registration, key: Key = None) -> Response:
+    """Open an account; sign in afterwards. Everyone begins as a consumer."""
+    profile = body.model_dump(exclude={"password"})
+    whose = None if key is None else f"{body.email} {key}"  # callers without a name must not share keys
+    asked = asked_of(http, here, by, whose, profile)
+    customer_id = derived(asked.id, "customer")
+    password_hash = hashed(body.password)
+    handled = perform(
+        asked,
+        lambda asked: RegisterCustomer(customer_id=customer_id, **asked.told),
+        CustomerView.of,
+        beside=lambda connection: keep(connection, customer_id, password_hash, now()),
+    )
+    if handled.is_repeated:
+        with here.engine.connect() as connection:
+            if not is_password_of(connection, customer_id, body.password):
+                raise Refusal("idempotency_key_reused", "This key was used before with another password.")
+    return answered(here, handled.response, handled.transaction_id, 201)
+
+
+@ROUTER.get("/profile")
+def show_profile(here: Here, by: Who, response: Response) -> CustomerView:
+    """The caller's own account."""
+    assert by.id is not None
+    with here.engine.connect() as connection:
+        return shown(CustomerView, seen(connection, CUSTOMER, by.id, by), by, response)
+
+
+@ROUTER.get("")
+def list_customers(
+    here: Here,
+    by: Who,
+    paging: Paged,
+    user_type: Literal["consumer", "dealer"] | None = None,
+    search: Annotated[str | None, Query(max_length=100, description="Part of name, company or e-mail.")] = None,
+) -> Page[CustomerView]:
+    """Customers, the newest first."""
+    where = [] if user_type is None else [state_text("user_type") == user_type]
+    if search:
+        name, company, email = map(state_text, ("name", "company_name", "email"))
+        where.append(
+            name.icontains(search, autoescape=True)
+            | company.icontains(search, autoescape=True)
+            | email.icontains(search, autoescape=True)
+        )
+    with here.engine.connect() as connection:
+        return listed(CustomerView, *newest(connection, CUSTOMER, paging, *where), by)
+
+
+write(
+    ROUTER, "PUT", "/profile", UpdateProfile, CustomerView,
+    supplied=["customer_id"], build=lambda asked: UpdateProfile(customer_id=asked.customer_id, **asked.told),
+)  # fmt: skip
+write(
+    ROUTER, "POST", "/profile/addresses", AddAddress, CustomerView,
+    supplied=["customer_id"], build=lambda asked: AddAddress(customer_id=asked.customer_id, **asked.told),
+)  # fmt: skip
+
+
+@ROUTER.get("/{customer_id}")
+def show_customer(here: Here, by: Who, response: Response, customer_id: UUID) -> CustomerView:
+    """One customer."""
+    with here.engine.connect() as connection:
+        return shown(CustomerView, seen(connection, CUSTOMER, customer_id, by), by, response)

@@ -1,0 +1,1 @@
+"""The database manager's desk: the log as it was written."""

@@ -1,0 +1,130 @@
+"""The OpenAPI document, completed from the house's own tables: who may call, and which problems a door answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.access import DOORS
+from api.codes import FUNCTIONS, codes_of
+from api.problem import MEDIA_TYPE, Problem, ProblemError
+
+_FUNCTION_OF_TAG = {name: name for name in FUNCTIONS} | {"dealers": "customers", "returns": "fulfillment"}
+_BULK = "/dealers/orders/bulk"
+_WRITES = {"post", "put", "delete"}
+_WHAT = {
+    "400": "The body is not JSON.",
+    "401": "The caller is not known.",
+    "403": "The caller may not do this.",
+    "404": "There is no such thing, or not for this caller.",
+    "409": "A rule of the business says no.",
+    "412": "It is no longer at the version that `If-Match` names.",
+    "413": "The body is too large.",
+    "422": "The request is malformed; `errors` names the fields.",
+    "503": "Too much contention at this moment; nothing was done, ask again.",
+}
+
+
+def complete(app: FastAPI) -> None:
+    """Make the application's document say everything that callers may meet."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _completed(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _completed(app: FastAPI) -> dict[str, Any]:
+    found = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
+    )
+    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    for model in (ProblemError, Problem):
+        schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas[model.__name__].pop("$defs", None)
+    for leftover in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(leftover, None)
+    for path, item in found["paths"].items():
+        for method, operation in item.items():
+            callers = DOORS[method.upper(), path]
+            operation["x-callers"] = str(callers)
+            operation["responses"].pop("422", None)
+            for status, codes in _problems(path, method, operation):
+                operation["responses"][status] = _response(status, codes)
+            if callers.anyone:
+                operation["security"] = [{}, *operation.get("security", [])]
+            if method in _WRITES:
+                _name_headers(operation["responses"])
+    return found
+
+
+def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tuple[str, Collection[str]]]:
+    """Every problem status of a door with its codes."""
+    callers = DOORS[method.upper(), path]
+    is_api = path.startswith("/api/")
+    function = _FUNCTION_OF_TAG.get(operation["tags"][0]) if operation.get("tags") else None
+    rules = codes_of("orders" if _BULK in path else function) if function else None
+    if "requestBody" in operation:
+        yield "400", ["malformed_json", "malformed_body"]
+        yield "413", ["body_too_large"]
+    if is_api:
+        signs_in = path.endswith(("/login", "/refresh"))
+        own = {"/login": "wrong_credentials", "/refresh": "refresh_token_refused"}
+        more = [own["/" + path.rpartition("/")[2]]] if signs_in else []
+        yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"]), *more]
+    if "requestBody" in operation or operation.get("parameters"):
+        yield "422", ["invalid_request"]
+    writes_by_rules = rules is not None and method in _WRITES and not path.endswith("/preview")
+    forbidden = set(rules["forbidden"]) if rules and writes_by_rules else set()
+    if path.endswith("/auth/password"):
+        forbidden.add("wrong_password")
+    if not callers.anyone or forbidden:
+        yield "403", forbidden | (set() if callers.anyone else {"not_allowed"})
+    if rules and writes_by_rules:
+        yield "404", rules["not_found"]
+        yield "409", rules["conflict"]
+        yield "412", ["version_moved"]
+        yield "503", ["busy"]
+    elif "{" in path:
+        yield "404", [f"{_thing(path)}_not_found"]
+    if path == "/health/ready":
+        yield "503", ["not_ready"]
+
+
+def _thing(path: str) -> str:
+    return path.rpartition("{")[2].removesuffix("}").removesuffix("_id")
+
+
+def _response(status: str, codes: Collection[str]) -> dict[str, Any]:
+    listed = sorted(codes)
+    example = {
+        "type": f"/docs/problems#{listed[0]}",
+        "title": _WHAT[status].rstrip("."),
+        "status": int(status),
+        "detail": "What, which one, and what to do about it.",
+        "code": listed[0],
+        "errors": [],
+        "request_id": "0199f0c4-7a00-7cc2-9a5e-3b1d2f4c6a70",
+    }
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": f"{_WHAT[status]} Codes: {', '.join(f'`{code}`' for code in listed)}.",
+        "content": {MEDIA_TYPE: {"schema": schema, "example": example}},
+        "x-codes": listed,
+    }
+
+
+def _name_headers(responses: dict[str, Any]) -> None:
+    said = {
+        "X-Jovey-Position": "Where the write stands in the log; opaque.",
+        "ETag": "The version it has now.",
+        "Idempotency-Replayed": "`true` when this is the answer to an earlier request with the same key.",
+    }
+    for status, response in responses.items():
+        if status.startswith("2") and status != "204":
+            response["headers"] = {name: {"description": d, "schema": {"type": "string"}} for name, d in said.items()}

@@ -1,0 +1,75 @@
+"""Finding invoices: an invoice is the fact that issued it, and its account says what is open on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Select, String, cast, func, literal, literal_column, select
+from sqlalchemy import Uuid as UuidType
+
+from api.actor import Actor
+from api.paging import Paging
+from api.reading import found_among
+from api.receivables.commands import account_id
+from api.receivables.state import ACCOUNT
+from api.receivables.views import InvoiceView, invoice_view
+from api.refusals import not_found
+from warehouse.events.receivables import InvoiceGenerated
+from warehouse.log.tables import events, states
+
+_LOG = events.alias("log")
+# literals, not parameters: the planner matches the partial indexes of migration 0002 by their text
+_INVOICE_ID: ColumnElement[UUID] = literal_column("(log.data ->> 'invoice_id')::uuid", UuidType())
+_ISSUED = _LOG.c.event_type == literal_column("'invoice.generated'", String())
+
+
+def issued_invoice(connection: Connection, invoice_id: UUID, by: Actor) -> InvoiceGenerated:
+    """The invoice of that id, if this caller may see it."""
+    wanted = _invoices().where(_INVOICE_ID.in_([invoice_id]))
+    row = connection.execute(wanted).one_or_none()
+    issued = None if row is None else InvoiceGenerated.model_validate(row.data)
+    if issued is None or (by.is_buyer() and issued.customer_id != by.id):
+        raise not_found("invoice", invoice_id)
+    return issued
+
+
+def standing(connection: Connection, issued: InvoiceGenerated) -> InvoiceView:
+    """An invoice and what is open on it."""
+    return _standing(connection, [issued])[0]
+
+
+def newest_invoices(
+    connection: Connection, paging: Paging, customer_id: UUID | None, *, only_open: bool
+) -> tuple[Sequence[InvoiceView], str | None]:
+    """A page of invoices, the newest first, and the address of the next page."""
+    wanted = _invoices()
+    if customer_id is not None:
+        wanted = wanted.where(_LOG.c.aggregate_id == account_id(customer_id))
+    if only_open:
+        wanted = wanted.where(_INVOICE_ID.in_(_open_ids(customer_id)))
+    if after := paging.after_number():
+        wanted = wanted.where(_LOG.c.position < literal(after[0]))
+    rows = connection.execute(wanted.order_by(_LOG.c.position.desc()).limit(paging.limit + 1)).all()
+    shown, following = paging.page(rows, lambda row: (str(row.position), row.aggregate_id))
+    return _standing(connection, [InvoiceGenerated.model_validate(row.data) for row in shown]), following
+
+
+def _invoices() -> Select[tuple[int, UUID, dict[str, object]]]:
+    return select(_LOG.c.position, _LOG.c.aggregate_id, _LOG.c.data).where(_ISSUED)
+
+
+def _open_ids(customer_id: UUID | None) -> Select[tuple[UUID]]:
+    """The ids of invoices that stand open in the accounts."""
+    keys = func.jsonb_object_keys(states.c.state["invoices"]).table_valued("value").lateral()
+    wanted = select(cast(keys.c.value, UuidType)).select_from(states.join(keys, literal(value=True)))
+    where: list[ColumnElement[bool]] = [states.c.aggregate_type == ACCOUNT.name]
+    if customer_id is not None:
+        where.append(states.c.aggregate_id == account_id(customer_id))
+    return wanted.where(*where)
+
+
+def _standing(connection: Connection, issued: Sequence[InvoiceGenerated]) -> list[InvoiceView]:
+    rows = found_among(connection, ACCOUNT, {account_id(one.customer_id) for one in issued})
+    found = [rows[account_id(one.customer_id)] for one in issued]
+    return [invoice_view(one, row.version, row.state) for one, row in zip(issued, found, strict=True)]
