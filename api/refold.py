@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
@@ -63,14 +64,15 @@ class Rebuilt:
     claims_removed: int
 
 
-def refold(connection: Connection, stream_id: UUID | None = None) -> Iterator[Refolded]:
+def refold(connection: Connection, stream_id: UUID | None = None) -> Generator[Refolded]:
     """Every stream (or one) folded from its first event, in the order of their ids; one stream in memory at a time.
 
     Reads what its transaction sees. Raises UnreadableFact.
     """
-    rows = _streamed(connection, _EVENTS if stream_id is None else _EVENTS_OF_ONE, stream_id=stream_id)
-    for _, facts in groupby(rows, key=attrgetter("aggregate_id")):
-        yield _folded(facts)
+    query, values = (_EVENTS, {}) if stream_id is None else (_EVENTS_OF_ONE, {"stream_id": stream_id})
+    with closing(_streamed(connection, query, **values)) as rows:
+        for _, facts in groupby(rows, key=attrgetter("aggregate_id")):
+            yield _folded(facts)
 
 
 def differences(connection: Connection) -> Iterator[Difference]:
@@ -78,12 +80,16 @@ def differences(connection: Connection) -> Iterator[Difference]:
 
     A stream that is missing on one side is one difference, with the empty path. Give it a REPEATABLE READ transaction.
     """
-    stored = _streamed(connection, _STATES)
-    claims = _Claims(connection)
-    for ref, row, folded in _side_by_side(stored, refold(connection)):
-        yield from _compared(ref, row, folded, claims.of(ref.id))
-    for id, held in claims.rest():
-        yield Difference(Ref("unknown", id), "claims", _told(held), [])
+    with (
+        closing(_streamed(connection, _STATES)) as stored,
+        closing(_streamed(connection, _CLAIMS)) as claimed,
+        closing(refold(connection)) as refolded,
+    ):
+        claims = _Claims(claimed)
+        for ref, row, folded in _side_by_side(stored, refolded):
+            yield from _compared(ref, row, folded, claims.of(ref.id))
+        for id, held in claims.rest():
+            yield Difference(Ref("unknown", id), "claims", _told(held), [])
 
 
 def rebuild(connection: Connection) -> Rebuilt:
@@ -96,10 +102,10 @@ def rebuild(connection: Connection) -> Rebuilt:
     for statement in _SCRATCH:
         connection.execute(text(statement))
     streams = 0
-    folded = refold(connection)
-    while batch := list(islice(folded, FETCH_ROWS)):
-        streams += len(batch)
-        _copy(connection, batch)
+    with closing(refold(connection)) as folded:
+        while batch := list(islice(folded, FETCH_ROWS)):
+            streams += len(batch)
+            _copy(connection, batch)
     counts = [connection.execute(text(statement)).rowcount for statement in _MERGE]
     return Rebuilt(
         streams, states_removed=counts[0], states_written=counts[1], claims_removed=counts[2], claims_written=counts[3]
@@ -113,7 +119,7 @@ def _folded(facts: Iterable[Row[Any]]) -> Refolded:
     for row in facts:
         recorded = _recorded(row)
         if stream is None:
-            stream, first = _stream(row), recorded
+            stream, first = STREAMS[row.aggregate_type], recorded
             state = stream.initial
         if recorded.version != (last.version + 1 if last else 1):
             raise UnreadableFact(
@@ -131,12 +137,6 @@ def _folded(facts: Iterable[Row[Any]]) -> Refolded:
         updated_at=last.effective_at,
         claims=frozenset(stream.claims(state)),
     )
-
-
-def _stream(row: Row[Any]) -> Stream[Any]:
-    if row.aggregate_type not in STREAMS:
-        raise UnreadableFact(f"Event {row.position} stands in a {row.aggregate_type}, unknown to this code: update it.")
-    return STREAMS[row.aggregate_type]
 
 
 def _recorded(row: Row[Any]) -> Recorded[Any]:
@@ -172,9 +172,10 @@ def _event(row: Row[Any]) -> Event:
         ) from error
 
 
-def _streamed(connection: Connection, query: str, **values: Any) -> Iterator[Row[Any]]:
-    """Rows through a cursor of the server, so that memory does not grow with the table."""
-    yield from connection.execute(text(query), values, execution_options={"yield_per": FETCH_ROWS})
+def _streamed(connection: Connection, query: str, **values: Any) -> Generator[Row[Any]]:
+    """Rows through a cursor of the server, so that memory does not grow with the table; close it when done."""
+    with connection.execute(text(query), values, execution_options={"yield_per": FETCH_ROWS}) as rows:
+        yield from rows
 
 
 def _side_by_side(
@@ -189,7 +190,8 @@ def _side_by_side(
         elif folded is not None and (row is None or folded.ref.id < row.aggregate_id):
             yield folded.ref, None, folded
             folded = next(refolded, None)
-        elif row is not None and folded is not None:
+        else:
+            assert row is not None and folded is not None, "the ids are equal"
             yield folded.ref, row, folded
             row, folded = next(stored, None), next(refolded, None)
 
@@ -229,8 +231,7 @@ def _unequal(path: str, left: Any, right: Any) -> Iterator[tuple[str, Any, Any]]
 class _Claims:
     """The stored claims, read along with the states: both in the order of stream ids."""
 
-    def __init__(self, connection: Connection) -> None:
-        rows = _streamed(connection, _CLAIMS)
+    def __init__(self, rows: Iterator[Row[Any]]) -> None:
         self._groups = (
             (id, frozenset((row.scope, row.key) for row in held))
             for id, held in groupby(rows, key=attrgetter("aggregate_id"))

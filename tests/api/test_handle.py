@@ -300,8 +300,9 @@ def test_an_address_belongs_to_one_person(writer, count):
         staff_id=UUID(int=4), name="Eve", email="EVE@example.org", staff_role="buyer", function_access=()
     )
     for wish in (mallory, colleague):
-        with pytest.raises(Refusal, match="email_taken"):
+        with pytest.raises(Refusal, match="email_taken") as refused:
             handle(writer, asked(wish, key="other"), RULES)
+        assert refused.value.message == 'the email "eve@example.org" belongs to another'
     assert count("events") == 1
 
 
