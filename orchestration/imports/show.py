@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import polars as pl
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -55,6 +56,7 @@ def _file_against_lake(report: Report) -> Table:
     table.add_section()
     for row in report.totals.iter_rows(named=True):
         table.add_row("all", row["kind"], *_figures(row))
+    table.add_row("all", "all", *_figures(report.totals.select(pl.col(pl.Int64).sum()).row(0, named=True)))
     return table
 
 

@@ -53,13 +53,14 @@ def test_equal_sides_say_so_and_fit_a_terminal(shown, dirt):
     assert "6,061,049.08" in said and "3,323,893" in said and "2011-01" in said
     assert "…" not in said and "≠" not in said
     assert re.search(rf"all +{len(dirt)} ", said)
+    assert re.search(r"all +all +6,061,100.08 +6,061,100.08 +3,323,943 +3,323,943 =", said)
     assert re.search(r"lines without a description +4", said)
     assert "Imported up to 2011-01-05 09:00: replay 1.5 s." in said
 
 
-def test_a_difference_is_marked_in_its_row_and_in_its_kind(shown):
+def test_a_difference_is_marked_in_its_row_and_in_the_sums(shown):
     said = shown(1)
-    assert said.count("≠") == 2
+    assert said.count("≠") == 3  # and in all of all
     assert "File and lake differ: see the rows that are marked." in said
 
 
