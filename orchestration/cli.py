@@ -21,8 +21,12 @@ _FOR_THE_OPERATOR = {
     "orchestration.up.CannotServe",
     "orchestration.children.ChildEnded",
     "orchestration.sql_prompt.QuestionRefused",
+    "orchestration.bench.run.UnknownBench",
+    "orchestration.demo.run.CannotDemo",
     "orchestration.imports.source.BadFile",
     "orchestration.imports.replay.CannotImport",
+    "orchestration.users.CannotDo",
+    "api.auth.tokens.SecretKeyUnusable",
 }
 
 app = typer.Typer(
@@ -40,6 +44,19 @@ def up() -> None:
     from orchestration.up import up as serve
 
     serve(_settings())
+
+
+@app.command()
+def demo(
+    *,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the company after the summary.")] = True,
+    seed: Annotated[int | None, typer.Option(help="Another seed is another company.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The story's last day.")] = None,
+) -> None:
+    """Make a believable pump company, derive its tables, print a summary, and serve it."""
+    from orchestration.demo.run import demo as tell
+
+    tell(_settings(), serve=serve, seed=seed, until=until.date() if until else None)
 
 
 @app.command()
@@ -72,6 +89,74 @@ def import_online_retail(
     from orchestration.imports.run import import_online_retail as run
 
     if not run(_settings(), file, limit=limit, until=until.date() if until else None):
+        raise typer.Exit(1)
+
+
+users = typer.Typer(help="People who may sign in; the first colleague is made here.", no_args_is_help=True)
+app.add_typer(users, name="user")
+_NewPassword = Annotated[
+    str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="JOVEY_PASSWORD")
+]
+
+
+@users.command("create")
+def create_user(
+    email: Annotated[str, typer.Argument(help="The address to sign in with.")],
+    *,
+    name: Annotated[str, typer.Option(prompt=True, help="As colleagues and papers name them.")],
+    password: _NewPassword,
+    function: Annotated[list[str] | None, typer.Option(help="A function to work in, once for each; none: all.")] = None,
+    customer: Annotated[bool, typer.Option("--customer", help="A customer instead of a colleague.")] = False,
+) -> None:
+    """Make a colleague, or a customer, who may sign in."""
+    from orchestration.users import create_customer, create_staff
+
+    if customer:
+        typer.echo(create_customer(_settings(), email, name, password))
+    else:
+        typer.echo(create_staff(_settings(), email, name, password, function or ()))
+
+
+@users.command("password")
+def change_password(email: str, *, password: _NewPassword) -> None:
+    """Give somebody a new password; they are signed out everywhere."""
+    from orchestration.users import set_password
+
+    set_password(_settings(), email, password)
+
+
+@users.command("list")
+def show_users() -> None:
+    """Show who may sign in, and where colleagues work."""
+    from orchestration.users import list_users, print_users
+
+    print_users(list_users(_settings()))
+
+
+@app.command()
+def token(
+    email: Annotated[str, typer.Argument(help="Whom the script acts as.")],
+    *,
+    days: Annotated[int, typer.Option(min=1, max=365, help="How long it lasts.")] = 1,
+) -> None:
+    """Print an access token for a script; `jovey user password` ends it early."""
+    from datetime import timedelta
+
+    from orchestration.users import issue_token
+
+    typer.echo(issue_token(_settings(), email, timedelta(days=days)))
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="Which one; `all` runs every one, an unknown name lists them.")],
+    *,
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+) -> None:
+    """Measure what the house promises in numbers, on this machine."""
+    from orchestration.bench.run import bench as measure
+
+    if not measure(name, json):
         raise typer.Exit(1)
 
 
