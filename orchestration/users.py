@@ -1,0 +1,167 @@
+"""`jovey user` and `jovey token`: people who may sign in, made and helped from the command line.
+
+The first colleague can be made here alone; the doors need one who is already in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine, text
+
+from api.actor import Actor, system
+from api.auth.passwords import Password, hashed, keep
+from api.auth.sessions import open_session, person_of, revoke_all
+from api.auth.tokens import signed, signing_key
+from api.command import Command
+from api.customers.commands import InviteStaffMember, RegisterCustomer
+from api.customers.policy import FUNCTIONS
+from api.handle import Request, handle_all
+from api.refusals import Refusal
+from api.rules import rules_of
+from warehouse.clock import now
+from warehouse.ids import derived, new_id
+from warehouse.log.migrate import migrate
+from warehouse.postgres import open_database
+from warehouse.settings import Settings
+
+_PASSWORD: TypeAdapter[str] = TypeAdapter(Password)
+
+
+class CannotDo(Exception):
+    """What was asked of the command cannot be done; the message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may sign in."""
+
+    id: UUID
+    kind: str
+    name: str
+    email: str
+    functions: tuple[str, ...]
+    has_password: bool
+
+
+def create_staff(settings: Settings, email: str, name: str, password: str, functions: Sequence[str] = ()) -> UUID:
+    """A new colleague with a password, working in these functions (none: in all of them). Raises CannotDo."""
+    id = new_id(now())
+    access = tuple(functions) or tuple(sorted(FUNCTIONS))
+    staff_id = derived(id, "staff_member")
+    wish = {"staff_id": staff_id, "name": name, "email": email, "staff_role": "staff", "function_access": access}
+    _create(settings, id, InviteStaffMember, wish, staff_id, password)
+    return staff_id
+
+
+def create_customer(settings: Settings, email: str, name: str, password: str) -> UUID:
+    """A new customer with a password. Raises CannotDo."""
+    id = new_id(now())
+    customer_id = derived(id, "customer")
+    wish = {"customer_id": customer_id, "name": name, "email": email}
+    _create(settings, id, RegisterCustomer, wish, customer_id, password)
+    return customer_id
+
+
+def set_password(settings: Settings, email: str, password: str) -> None:
+    """Give somebody a new password; all their sessions end. Raises CannotDo."""
+    password_hash = hashed(_fit(password))
+    with _engine(settings) as engine, engine.begin() as connection:
+        person_id = _person_id(engine, email)
+        keep(connection, person_id, password_hash, now())
+        revoke_all(connection, person_id, now())
+
+
+def list_users(settings: Settings) -> list[User]:
+    """Everybody who has a password, and all colleagues, by e-mail address."""
+    with _engine(settings) as engine, engine.connect() as connection:
+        rows = connection.execute(_USERS).all()
+    return [User(row.id, row.kind, row.name, row.email, tuple(row.functions), row.has_password) for row in rows]
+
+
+def print_users(users: Sequence[User], console: Console | None = None) -> None:
+    """A table of people."""
+    table = Table("E-mail", "Name", "Kind", "Works in", "Password")
+    for user in users:
+        kind = user.kind.replace("_", " ")
+        table.add_row(user.email, user.name, kind, ", ".join(user.functions), "set" if user.has_password else "none")
+    (console or Console()).print(table)
+
+
+def issue_token(settings: Settings, email: str, lifetime: timedelta) -> str:
+    """An access token for a script that acts as this person. Raises CannotDo."""
+    with _engine(settings) as engine, engine.begin() as connection:
+        person_id = _person_id(engine, email)
+        if person_of(connection, person_id) is None:
+            raise CannotDo(f"{email} may not sign in any longer.")
+        opened = open_session(connection, person_id, now(), lifetime)
+    return signed(opened.claims, signing_key(settings), now(), lifetime)
+
+
+def _create(
+    settings: Settings, id: UUID, kind: type[Command], wish: dict[str, object], person_id: UUID, password: str
+) -> None:
+    password_hash = hashed(_fit(password))
+    try:
+        request = Request(kind.model_validate(wish), id, _operator(), now())
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise CannotDo(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}.") from error
+    with _engine(settings) as engine:
+        try:
+            handle_all(
+                engine,
+                [request],
+                rules_of(settings),
+                beside=lambda connection: keep(connection, person_id, password_hash, now()),
+            )
+        except Refusal as refusal:
+            raise CannotDo(refusal.message) from refusal
+
+
+def _fit(password: str) -> str:
+    try:
+        return _PASSWORD.validate_python(password)
+    except ValidationError as error:
+        raise CannotDo(f"The password is not good enough: {error.errors()[0]['msg']}.") from error
+
+
+def _operator() -> Actor:
+    return system("operator")
+
+
+def _person_id(engine: Engine, email: str) -> UUID:
+    with engine.connect() as connection:
+        found: UUID | None = connection.execute(_BY_EMAIL, {"email": email.strip().lower()}).scalar_one_or_none()
+    if found is None:
+        raise CannotDo(f"Nobody here has the e-mail address {email}; `jovey user list` shows who there is.")
+    return found
+
+
+@contextmanager
+def _engine(settings: Settings) -> Iterator[Engine]:
+    with open_database(settings) as database:
+        migrate(database)
+        engine = database.engine("jovey_append")
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+_BY_EMAIL = text("select aggregate_id from jovey.unique_claims where scope = 'email' and key = :email")
+_USERS = text("""
+    select person.aggregate_id as id, person.aggregate_type as kind, person.state ->> 'name' as name,
+           person.state ->> 'email' as email, credentials.person_id is not null as has_password,
+           array(select jsonb_array_elements_text(coalesce(person.state -> 'function_access', '[]'))) as functions
+      from jovey.states person left join jovey.credentials on credentials.person_id = person.aggregate_id
+     where person.aggregate_type = 'staff_member'
+        or (person.aggregate_type = 'customer' and credentials.person_id is not null)
+     order by person.state ->> 'email', person.aggregate_id""")
