@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 from sqlalchemy import Engine
 
 from assets.facts import Loaded, Vocabulary, known, load
-from assets.sql import TODAY, Derived, Graph, read_graph
+from assets.sql import AS_OF, TODAY, Derived, Graph, read_graph
 from assets.table import Checked, build, check_rows, define_macro, expectations_hold
 from warehouse import clock
 from warehouse.lake import cuts
@@ -154,7 +154,7 @@ class _Run:
         return frozenset(one.name for one in self.graph.derived if one.moves_with_the_day)
 
     def _build(self, stale: Iterable[Derived], redefined: frozenset[str]) -> Iterator[tuple[str, int]]:
-        set_variables(self.connection, self.today, self.values)
+        set_variables(self.connection, self.now, self.today, self.values)
         for one in stale:
             if one.macro is None:
                 yield one.name, build(self.connection, one, is_redefined=one.name in redefined)
@@ -174,8 +174,9 @@ def variables(settings: Settings) -> dict[str, str]:
     return {"aging_basis": settings.aging_basis, "time_zone": settings.time_zone, "currency": settings.currency}
 
 
-def set_variables(connection: DuckDBPyConnection, today: date, values: Mapping[str, str]) -> None:
+def set_variables(connection: DuckDBPyConnection, now: datetime, today: date, values: Mapping[str, str]) -> None:
     """Let tables ask for them."""
+    connection.execute(f"set variable {AS_OF} = timestamptz '{now.astimezone(UTC).isoformat()}'")
     connection.execute(f"set variable {TODAY} = date '{today}'")
     for name, value in values.items():
         connection.execute(f"set variable {name} = '{value}'")

@@ -17,7 +17,8 @@ from pathlib import Path
 from warehouse.lake.statement import NotASelect, Statement, parse
 
 _NOTE = re.compile(r"--\s*(about|column|expect|macro|checks|when):\s*(.+)")
-TODAY = "today"  # the variable that makes a table move with the calendar
+TODAY = "today"  # the company's calendar date: a table that asks for it is made anew when the day begins
+AS_OF = "as_of"  # the instant of the run; a table that asks for it is as old as its facts
 
 
 class Unreadable(Exception):
@@ -47,7 +48,7 @@ class Derived:
 
     def digest(self, values: Mapping[str, str]) -> str:
         """A fingerprint of what the lake keeps of it: the file, and the values of the settings it asks for."""
-        asked = {name: values[name] for name in sorted(self.variables - {TODAY})}
+        asked = {name: values[name] for name in sorted(self.variables - {TODAY, AS_OF})}
         said = (self.name, self.about, [*self.columns.items()], self.expectations, self.macro, self.sql, asked)
         return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 

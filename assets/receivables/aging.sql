@@ -1,0 +1,19 @@
+-- about: One row per customer and currency with anything open or on account today; aging_as_of() says it of any date.
+-- column: customer_id | Who owes, as a pseudonym.
+-- column: currency | ISO 4217 code of the amounts.
+-- column: open_invoices_count | Invoices with something open.
+-- column: not_due | Open and not overdue; due today is not overdue.
+-- column: 1_30 | Open, 1 to 30 days past the basis date.
+-- column: 31_60 | Open, 31 to 60 days past the basis date.
+-- column: 61_90 | Open, 61 to 90 days past the basis date.
+-- column: 90_plus | Open, more than 90 days past the basis date.
+-- column: unapplied | Cash and credits on account, negative.
+-- column: outstanding | What is owed in all: the buckets and `unapplied`.
+-- column: disputed_amount | Part of the buckets that is contested.
+-- column: oldest_due_on | Due date of the oldest open invoice.
+-- column: as_of_date | The day it is true of.
+-- column: aging_basis | due_date or invoice_date: where ages count from.
+-- expect: not_due + "1_30" + "31_60" + "61_90" + "90_plus" + unapplied = outstanding
+-- expect: unapplied <= 0
+-- expect: not_due >= 0 and "1_30" >= 0 and "31_60" >= 0 and "61_90" >= 0 and "90_plus" >= 0
+select * from receivables.aging_as_of(getvariable('today'), getvariable('aging_basis'))
