@@ -9,6 +9,7 @@ from api.command import Peek, Reads
 from api.fulfillment.commands import ApproveReturn, CloseReturn, InspectReturn, ReceiveReturn, RequestReturn, stock_id
 from api.fulfillment.state import RETURN, STOCK, Return
 from api.given import Given
+from api.orders.policy import refuse_twice
 from api.orders.state import ORDER
 from api.receivables.commands import account_id, series_id
 from api.receivables.policy import CREDIT_NOTES
@@ -55,7 +56,11 @@ def reads_of_return(command: ReturnCommand, peek: Peek) -> Reads:
     if isinstance(command, RequestReturn):
         return Reads(locked=(ORDER.ref(command.order_id),))
     back: Return = peek(RETURN, command.return_id)
-    if not isinstance(command, InspectReturn) or back.order_id is None or back.customer_id is None:
+    if back.order_id is None or back.customer_id is None:
+        return Reads()
+    if isinstance(command, CloseReturn):
+        return Reads(locked=(ORDER.ref(back.order_id),))
+    if not isinstance(command, InspectReturn):
         return Reads()
     return Reads(
         locked=(
@@ -70,17 +75,19 @@ def reads_of_return(command: ReturnCommand, peek: Peek) -> Reads:
 def _requested(command: RequestReturn, given: Given) -> ReturnRequested:
     order = given.state(ORDER, command.order_id)
     if given.exists:
-        raise Refusal("return_exists", f"Return {given.ref.id} was requested before.")
+        raise Refusal("return_exists", f"Return {given.ref.id} was requested before; take a new id.")
     if order.id is None or order.customer_id is None or (given.by.is_buyer() and given.by.id != order.customer_id):
         raise not_found("order", command.order_id)
+    refuse_twice(one.line_no for one in command.lines)
+    returnable = order.returnable()
     lines = []
     for one in command.lines:
         line = order.line(one.line_no)
         if line is None or line.product_id is None:
-            raise Refusal("unknown_line", f"Order {order.number} has no product on line {one.line_no}.")
-        if one.quantity > line.delivered - line.returned:
-            back = line.delivered - line.returned
-            raise Refusal("more_than_delivered", f"Line {one.line_no} of order {order.number}: {back} can come back.")
+            raise Refusal("unknown_line", f"Order {order.number} has no product on line {one.line_no}; see its lines.")
+        if one.quantity > returnable[one.line_no]:
+            back = f"{returnable[one.line_no]} can come back, not {one.quantity}."
+            raise Refusal("more_than_delivered", f"Line {one.line_no} of order {order.number}: {back}")
         lines.append(
             ReturnLine(
                 line_no=line.line_no,
@@ -97,9 +104,11 @@ def _requested(command: RequestReturn, given: Given) -> ReturnRequested:
 
 def _inspected(back: Return, command: InspectReturn) -> ReturnInspected:
     _refuse_return_unless(back, "received")
+    refuse_twice(finding.line_no for finding in command.findings)
     findings = {finding.line_no: finding for finding in command.findings}
     if set(findings) != {line.line_no for line in back.lines}:
-        raise Refusal("findings_incomplete", "Every line of the return needs one finding, and no other line does.")
+        wanted = ", ".join(str(line.line_no) for line in back.lines)
+        raise Refusal("findings_incomplete", f"Return {back.id} needs a finding for each of its lines {wanted} alone.")
     assert back.order_id is not None and back.customer_id is not None
     return ReturnInspected(
         order_id=back.order_id,
@@ -121,5 +130,5 @@ def _inspected(back: Return, command: InspectReturn) -> ReturnInspected:
 
 def _refuse_return_unless(back: Return, *statuses: str) -> None:
     if back.status not in statuses:
-        message = f"The return is {back.status}; this needs it to be {' or '.join(statuses)}."
+        message = f"Return {back.id} is {back.status}; this needs it to be {' or '.join(statuses)}."
         raise Refusal("return_not_ready", message)

@@ -95,6 +95,10 @@ class Stock:
         found = self.reservations.get(order_id)
         return found.quantity if found else 0
 
+    def ready_for(self, order_id: UUID) -> int:
+        """Pieces set aside for one order that are really there."""
+        return min(self.on_hand, self.reserved_for(order_id))
+
 
 def evolve_stock(stock: Stock, recorded: Recorded[Any]) -> Stock:
     """The stock after one more of its events."""
@@ -110,8 +114,9 @@ def evolve_stock(stock: Stock, recorded: Recorded[Any]) -> Stock:
         case InventoryCounted():
             return replace(stock, on_hand=event.counted_quantity)
         case InventoryReserved():
-            quantity = stock.reserved_for(event.order_id) + event.quantity
-            reservation = Reservation(quantity, event.expires_at)
+            before = stock.reservations.get(event.order_id)
+            live = before.quantity if before and before.is_live(recorded.effective_at) else 0
+            reservation = Reservation(live + event.quantity, event.expires_at)
             return replace(stock, reservations={**stock.reservations, event.order_id: reservation})
         case InventoryReservationConfirmed():
             firm = Reservation(stock.reserved_for(event.order_id))

@@ -50,7 +50,7 @@ class PlaceOrder(_OrderCommand):
 
 
 class HoldOrder(_OrderCommand):
-    """Stop an order that is not yet shipped."""
+    """Stop what is still open of an order: nothing of it is picked, packed or shipped until it is released."""
 
     reason: Reason
 
@@ -62,7 +62,7 @@ class ReleaseOrder(_OrderCommand):
 
 
 class CancelOrder(_OrderCommand):
-    """Call an order off: the buyer until picking starts, staff until anything has shipped."""
+    """Call an order off: the buyer until picking starts, staff until anything is packed."""
 
     reason: Reason
 
@@ -72,10 +72,23 @@ class ExpireOrder(_OrderCommand):
 
 
 class ShortCloseLine(_OrderCommand):
-    """Give up the open rest of a line."""
+    """Give up the open rest of a line, as far as no shipment under way is to take it."""
 
     line_no: int
     reason: Reason
+
+
+class RecordShipmentPlan(_OrderCommand):
+    """A shipment of the order was planned."""
+
+    shipment_id: UUID
+    lines: tuple[LineQuantity, ...]
+
+
+class RecordShipmentCancellation(_OrderCommand):
+    """A planned shipment of the order was called off."""
+
+    shipment_id: UUID
 
 
 class RecordPicking(_OrderCommand):
@@ -98,15 +111,23 @@ class RecordDelivery(_OrderCommand):
     lines: tuple[LineQuantity, ...]
 
 
+class RecordReturnRequest(_OrderCommand):
+    """The buyer wants to send pieces back."""
+
+    return_id: UUID
+    lines: tuple[LineQuantity, ...]
+
+
 class RecordReturn(_OrderCommand):
-    """Lines came back."""
+    """A return came to its end: these lines were taken back, if any."""
 
     return_id: UUID
     lines: tuple[LineQuantity, ...]
 
 
 class RecordPayment(_OrderCommand):
-    """Money was put against the order (negative: taken back)."""
+    """Money was put against the order (negative: taken back, or given back to the buyer when `is_refund`)."""
 
     payment_id: UUID
     amount: Amount
+    is_refund: bool = False

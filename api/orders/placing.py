@@ -10,7 +10,7 @@ from typing import get_args
 from api.category.commands import dealer_price_list_id, product_id, tier_price_list_id
 from api.category.policy import buyer_price
 from api.category.state import PRICE_LIST, PRODUCT, Product
-from api.command import Peek, Reads
+from api.command import Reads
 from api.customers.state import CUSTOMER, Customer
 from api.fulfillment.commands import stock_id
 from api.fulfillment.state import STOCK
@@ -27,7 +27,7 @@ from warehouse.ids import short_code
 from warehouse.money import ZERO, net_and_tax, rounded
 
 
-def reads_of_placing(command: PlaceOrder, peek: Peek) -> Reads:
+def reads_of_placing(command: PlaceOrder) -> Reads:
     """The buyer, their price lists and the products; the stock of each SKU and the buyer's account will move."""
     skus = {line.sku for line in command.lines if line.kind == "product"}
     has_list_price = any(line.agreed_unit_price is None for line in command.lines)
@@ -80,7 +80,8 @@ def _refuse_stranger(command: PlaceOrder, customer: Customer, given: Given) -> N
     if not customer.exists or (given.by.is_buyer() and given.by.id != command.customer_id):
         raise not_found("customer", command.customer_id)
     if customer.dealer_status == "suspended":
-        raise Refusal("dealer_suspended", "This dealer account is suspended; please talk to us.")
+        message = f"The dealer account of {customer.company_name or customer.name} is suspended; please talk to us."
+        raise Refusal("dealer_suspended", message)
     if given.by.works_in("orders"):
         return
     if any(line.agreed_unit_price is not None or line.agreed_tax_rate is not None for line in command.lines):
@@ -112,15 +113,18 @@ def _priced(command: PlaceOrder, customer: Customer, given: Given) -> tuple[Orde
 
 def _line(number: int, line: OrderedLine, customer: Customer, given: Given) -> OrderLine | Fault:
     field = f"lines.{number - 1}"
+    if line.agreed_unit_price and (line.agreed_unit_price < 0) != (line.kind == "discount"):
+        message = f"{line.sku}: the price of a discount is negative, that of everything else is not."
+        return Fault(f"{field}.agreed_unit_price", "price_sign", message)
     if line.kind != "product":
         if line.agreed_unit_price is None:
             return Fault(f"{field}.agreed_unit_price", "price_missing", f"{line.sku} needs an agreed unit price.")
         return _amounts(number, line, None, line.agreed_unit_price, customer, given)
     product = given.state(PRODUCT, product_id(line.sku))
     if not product.exists:
-        return Fault(f"{field}.sku", "unknown_sku", f"There is no product {line.sku}.")
+        return Fault(f"{field}.sku", "unknown_sku", f"There is no product {line.sku}; look it up in the catalog.")
     if not product.is_active and line.agreed_unit_price is None:
-        return Fault(f"{field}.sku", "product_inactive", f"{line.sku} is no longer sold.")
+        return Fault(f"{field}.sku", "product_inactive", f"{line.sku} is no longer sold; take it off the order.")
     price = line.agreed_unit_price
     if price is None:
         price = _list_price(product, line, customer, given)

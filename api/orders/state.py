@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, assert_never
 from uuid import UUID
 
+from api.orders.lines import Line, Planned, Returning, as_agreed, less, moved
 from api.stream import Stream
 from warehouse.events.customers import Address, PaymentTerms
 from warehouse.events.event import Recorded
 from warehouse.events.orders import (
-    LineKind,
     LineQuantity,
     OrderCancelled,
     OrderConfirmed,
     OrderExpired,
     OrderFulfilled,
     OrderHeld,
-    OrderLine,
     OrderLineDelivered,
     OrderLineReturned,
     OrderLineShipped,
@@ -29,8 +28,12 @@ from warehouse.events.orders import (
     OrderPickingStarted,
     OrderPlaced,
     OrderReleased,
+    OrderReturnClosed,
+    OrderReturnRequested,
+    OrderShipmentCancelled,
+    OrderShipmentPlanned,
 )
-from warehouse.money import ZERO, rounded
+from warehouse.money import ZERO
 
 Lifecycle = Literal["none", "placed", "held", "confirmed", "closed", "cancelled", "expired"]
 Fulfillment = Literal["unfulfilled", "partially_shipped", "shipped", "delivered", "partially_returned", "returned"]
@@ -42,9 +45,13 @@ OrderEvent = (
     | OrderHeld
     | OrderReleased
     | OrderConfirmed
+    | OrderShipmentPlanned
+    | OrderShipmentCancelled
     | OrderPickingStarted
     | OrderLineShipped
     | OrderLineDelivered
+    | OrderReturnRequested
+    | OrderReturnClosed
     | OrderLineReturned
     | OrderLineShortClosed
     | OrderPaymentApplied
@@ -52,45 +59,6 @@ OrderEvent = (
     | OrderExpired
     | OrderFulfilled
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line as agreed, and how many of its pieces went where."""
-
-    line_no: int
-    kind: LineKind
-    sku: str
-    product_id: UUID | None
-    description: str
-    quantity: int
-    unit_price: Decimal
-    tax_rate: Decimal
-    net: Decimal
-    tax: Decimal
-    gross: Decimal
-    reference: str | None = None
-    shipped: int = 0
-    delivered: int = 0
-    returned: int = 0
-    short_closed: int = 0
-
-    @property
-    def open(self) -> int:
-        """Pieces still to ship."""
-        return self.quantity - self.short_closed - self.shipped
-
-    def amounts(self, after: int, before: int) -> tuple[Decimal, Decimal, Decimal]:
-        """Net, tax and gross of the pieces from `before` to `after`; over a whole line they sum to the line's own.
-
-        Each is the difference of two rounded shares, so partial invoices and credits never gain or lose a cent.
-        """
-        gross = self._share(self.gross, after) - self._share(self.gross, before)
-        net = self._share(self.net, after) - self._share(self.net, before)
-        return net, gross - net, gross
-
-    def _share(self, amount: Decimal, pieces: int) -> Decimal:
-        return rounded(amount * pieces / self.quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +87,10 @@ class Order:
     lifecycle: Lifecycle = "none"
     hold_reason: str | None = None
     hold_cause: Literal["credit", "account", "manual"] | None = None
-    is_released: bool = False
+    is_credit_covered: bool = False
+    planned: tuple[Planned, ...] = ()
     shipments: tuple[UUID, ...] = ()
-    picking: tuple[UUID, ...] = ()
+    returning: tuple[Returning, ...] = ()
     placed_at: datetime | None = None
     expires_at: datetime | None = None
     shipped_at: datetime | None = None
@@ -133,10 +102,42 @@ class Order:
         return self.terms != "immediate"
 
     @property
+    def goods(self) -> list[Line]:
+        """The lines that say how far the order is: its products, or all lines when it has none."""
+        return [line for line in self.lines if line.kind == "product"] or list(self.lines)
+
+    @property
+    def is_picking(self) -> bool:
+        """Whether pieces are being taken from the shelves for it."""
+        return any(one.is_picking for one in self.planned)
+
+    @property
     def due(self) -> Decimal:
-        """What the buyer owes in all, less what will not come."""
-        short = (line.amounts(line.quantity, line.quantity - line.short_closed)[2] for line in self.lines)
-        return self.total - sum(short, ZERO)
+        """What the buyer owes in all, less what will not come and what was taken back."""
+        short = (line.amounts(line.quantity, line.expected)[2] for line in self.lines if line.short_closed)
+        return self.total - sum(short, ZERO) - self.credited({line.line_no: line.returned for line in self.lines})
+
+    @property
+    def uninvoiced(self) -> Decimal:
+        """What is still to be invoiced: everything that has not shipped and will."""
+        return sum((line.amounts(line.expected, line.shipped)[2] for line in self.lines if line.open), ZERO)
+
+    def credited(self, returned: Mapping[int, int]) -> Decimal:
+        """What so many pieces by line are worth when they come back, less their share of the order's discounts."""
+        back = [(line, returned.get(line.line_no, 0)) for line in self.lines]
+        goods = sum((line.amounts(pieces, 0)[2] for line, pieces in back if pieces), ZERO)
+        return goods + sum((gross for *_, gross in self.discounts(goods, ZERO).values()), ZERO) if goods else ZERO
+
+    def discounts(self, after: Decimal, before: Decimal) -> dict[int, tuple[Decimal, Decimal, Decimal]]:
+        """Net, tax and gross by line of the discounts that fall on goods worth from `before` to `after` gross."""
+        worth = sum((line.amounts(line.expected, 0)[2] for line in self.lines if line.kind == "product"), ZERO)
+        if worth == 0:
+            return {}
+        return {
+            line.line_no: line.amounts(line.expected * after / worth, line.expected * before / worth)
+            for line in self.lines
+            if line.kind == "discount"
+        }
 
     @property
     def net_paid(self) -> Decimal:
@@ -146,16 +147,20 @@ class Order:
     @property
     def fulfillment(self) -> Fulfillment:
         """How far its goods are, from quantities alone."""
-        goods = [line for line in self.lines if line.kind == "product"] or list(self.lines)
-        expected = sum(line.quantity - line.short_closed for line in goods)
-        shipped, delivered, returned = (sum(getattr(g, n) for g in goods) for n in ("shipped", "delivered", "returned"))
-        if returned:
-            return "returned" if returned >= delivered else "partially_returned"
-        if shipped and delivered >= expected:
+        if self._are_all("returned"):
+            return "returned"
+        if any(line.returned for line in self.goods):
+            return "partially_returned"
+        if self._are_all("delivered"):
             return "delivered"
-        if shipped:
-            return "shipped" if shipped >= expected else "partially_shipped"
-        return "unfulfilled"
+        if self._are_all("shipped"):
+            return "shipped"
+        return "partially_shipped" if any(line.shipped for line in self.goods) else "unfulfilled"
+
+    def _are_all(self, stage: Literal["shipped", "delivered", "returned"]) -> bool:
+        """Whether something shipped, and everything that will come has reached a stage."""
+        pieces = [(getattr(line, stage), line.expected) for line in self.goods]
+        return any(done for done, _ in pieces) and all(done >= expected for done, expected in pieces)
 
     @property
     def payment(self) -> Payment:
@@ -171,17 +176,35 @@ class Order:
         """The design document's one word."""
         if self.lifecycle in ("cancelled", "expired"):
             return "cancelled"
-        if self.fulfillment in ("delivered", "partially_returned", "returned"):
+        if self._are_all("delivered"):
             return "delivered"
-        if self.fulfillment == "shipped":
+        if self._are_all("shipped"):
             return "shipped"
         return "processing" if self.lifecycle in ("confirmed", "closed") else "pending"
 
     def has_lapsed(self, at: datetime) -> bool:
         """Whether it waited too long for its money, recorded or not."""
-        return self.lifecycle == "expired" or (
-            self.lifecycle == "placed" and self.expires_at is not None and self.expires_at <= at
-        )
+        if self.lifecycle not in ("placed", "held"):
+            return self.lifecycle == "expired"
+        return self.expires_at is not None and self.expires_at <= at and self.net_paid < self.due
+
+    def plannable(self) -> dict[int, int]:
+        """Open pieces by line of product that no shipment under way is to take."""
+        pieces = {line.line_no: line.open for line in self.lines if line.kind == "product"}
+        return less(pieces, (one.lines for one in self.planned))
+
+    def planned_demand(self) -> dict[str, int]:
+        """Pieces by SKU that shipments under way are to take."""
+        taken: dict[str, int] = {}
+        for one in (one for planned in self.planned for one in planned.lines):
+            sku = self.lines[one.line_no - 1].sku
+            taken[sku] = taken.get(sku, 0) + one.quantity
+        return taken
+
+    def returnable(self) -> dict[int, int]:
+        """Delivered pieces by line of product that have not come back and that no return under way is about."""
+        pieces = {line.line_no: line.delivered - line.returned for line in self.lines if line.kind == "product"}
+        return less(pieces, (one.lines for one in self.returning))
 
     def demand(self) -> dict[str, int]:
         """Open pieces by SKU, summed over the lines."""
@@ -205,29 +228,39 @@ def evolve_order(order: Order, recorded: Recorded[Any]) -> Order:
         case OrderHeld():
             return replace(order, lifecycle="held", hold_cause=event.cause, hold_reason=event.reason)
         case OrderReleased():
-            return replace(order, lifecycle="placed", hold_cause=None, hold_reason=None, is_released=True)
+            covered = order.is_credit_covered or event.is_credit_covered
+            return replace(order, lifecycle="placed", hold_cause=None, hold_reason=None, is_credit_covered=covered)
         case OrderConfirmed():
             return replace(order, lifecycle="confirmed")
+        case OrderShipmentPlanned():
+            return replace(order, planned=(*order.planned, Planned(event.shipment_id, event.lines)))
+        case OrderShipmentCancelled():
+            return replace(order, planned=tuple(_other_shipments(order, event.shipment_id)))
         case OrderPickingStarted():
-            return replace(order, picking=(*order.picking, event.shipment_id))
+            return replace(order, planned=tuple(_picking(order, event.shipment_id)))
         case OrderLineShipped():
             return replace(
                 order,
-                lines=_moved(order.lines, event.lines, "shipped"),
+                lines=moved(order.lines, event.lines, "shipped"),
                 shipments=(*order.shipments, event.shipment_id),
-                picking=tuple(id for id in order.picking if id != event.shipment_id),
+                planned=tuple(_other_shipments(order, event.shipment_id)),
                 shipped_at=recorded.effective_at,
             )
         case OrderLineDelivered():
-            lines = _moved(order.lines, event.lines, "delivered")
+            lines = moved(order.lines, event.lines, "delivered")
             return replace(order, lines=lines, delivered_at=recorded.effective_at)
+        case OrderReturnRequested():
+            return replace(order, returning=(*order.returning, Returning(event.return_id, event.lines)))
+        case OrderReturnClosed():
+            return replace(order, returning=tuple(_other_returns(order, event.return_id)))
         case OrderLineReturned():
-            return replace(order, lines=_moved(order.lines, event.lines, "returned"))
+            lines = moved(order.lines, event.lines, "returned")
+            return replace(order, lines=lines, returning=tuple(_other_returns(order, event.return_id)))
         case OrderLineShortClosed():
-            moved = (LineQuantity(line_no=event.line_no, quantity=event.quantity),)
-            return replace(order, lines=_moved(order.lines, moved, "short_closed"))
+            short = (LineQuantity(line_no=event.line_no, quantity=event.quantity),)
+            return replace(order, lines=moved(order.lines, short, "short_closed"))
         case OrderPaymentApplied():
-            if event.amount < 0:
+            if event.is_refund:
                 return replace(order, refunded=order.refunded - event.amount)
             return replace(order, paid=order.paid + event.amount)
         case OrderCancelled():
@@ -255,7 +288,7 @@ def _placed(event: OrderPlaced, recorded: Recorded[Any]) -> Order:
         backorder=event.backorder,
         reference=event.reference,
         notes=event.notes,
-        lines=tuple(_line(line) for line in event.lines),
+        lines=tuple(as_agreed(line) for line in event.lines),
         net=event.net,
         tax=event.tax,
         total=event.total,
@@ -265,29 +298,16 @@ def _placed(event: OrderPlaced, recorded: Recorded[Any]) -> Order:
     )
 
 
-def _line(line: OrderLine) -> Line:
-    return Line(
-        line.line_no,
-        line.kind,
-        line.sku,
-        line.product_id,
-        line.description,
-        line.quantity,
-        line.unit_price,
-        line.tax_rate,
-        line.net,
-        line.tax,
-        line.gross,
-        line.reference,
-    )
+def _other_shipments(order: Order, shipment_id: UUID) -> Iterator[Planned]:
+    return (one for one in order.planned if one.shipment_id != shipment_id)
 
 
-def _moved(lines: tuple[Line, ...], quantities: Iterable[LineQuantity], field: str) -> tuple[Line, ...]:
-    moved: Mapping[int, int] = {one.line_no: one.quantity for one in quantities}
-    return tuple(
-        replace(line, **{field: getattr(line, field) + moved[line.line_no]}) if line.line_no in moved else line
-        for line in lines
-    )
+def _picking(order: Order, shipment_id: UUID) -> Iterator[Planned]:
+    return (replace(one, is_picking=True) if one.shipment_id == shipment_id else one for one in order.planned)
+
+
+def _other_returns(order: Order, return_id: UUID) -> Iterator[Returning]:
+    return (one for one in order.returning if one.return_id != return_id)
 
 
 ORDER: Stream[Order] = Stream(

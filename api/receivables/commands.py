@@ -132,12 +132,14 @@ class CreditedLine(Command):
 
     line_no: int
     quantity: int = Field(ge=1)
+    is_refunded: bool = Field(False, description="What the order's invoices leave of it is paid out (see refund_by).")
 
 
 class IssueCreditNote(_AccountCommand):
-    """Give credit: for lines of an order (at the invoice's rounded amounts), or stand-alone lines without one.
+    """Give credit: for returned lines of an order (at the invoice's rounded amounts), or for lines that stand alone.
 
-    What it covers of the order's invoices is allocated at once; `refund_by` pays the rest out.
+    It settles the order's open invoices at once, without an order or a refund also others, the oldest due first. By
+    `refund_by` the rest is paid out: of lines of an order those marked, never more than was paid for the order.
     """
 
     credit_note_id: UUID

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from uuid import UUID
 
+from api.customers.state import CUSTOMER
 from api.given import Given
-from api.orders.state import ORDER, Line, Order
+from api.orders.lines import Line
+from api.orders.policy import refuse_twice
+from api.orders.state import ORDER, Order
 from api.receivables.commands import GenerateInvoice, IssueCreditNote, series_id
 from api.receivables.policy import CREDIT_NOTES, INVOICES, allocations, document_number, due_on
-from api.receivables.state import SERIES, Account
+from api.receivables.state import SERIES, Account, Invoice
 from api.refusals import Refusal, not_found
 from warehouse.events.event import Event
 from warehouse.events.receivables import (
@@ -25,8 +30,15 @@ from warehouse.money import ZERO
 
 
 def decide_invoice(account: Account, command: GenerateInvoice, given: Given) -> Sequence[Event]:
-    """The invoice of what one shipment took along; credit it had committed is free, money paid for the order settles it."""
+    """The invoice of what a shipment took along; money paid for its order settles it, committed credit becomes it."""
     order = given.state(ORDER, command.order_id)
+    if order.customer_id != command.customer_id:
+        raise not_found("order", command.order_id)
+    if command.shipment_id not in order.shipments or account.known_invoice(command.invoice_id) is not None:
+        message = (
+            f"Shipment {command.shipment_id} of order {order.number} has not shipped or is invoiced; nothing is to do."
+        )
+        raise Refusal("not_invoiceable", message)
     shipped = {one.line_no: one.quantity for one in command.lines}
     lines = tuple(
         _document_line(line, line.shipped, line.shipped - shipped[line.line_no])
@@ -34,6 +46,9 @@ def decide_invoice(account: Account, command: GenerateInvoice, given: Given) -> 
         if line.line_no in shipped
     )
     total = sum((line.gross for line in lines), ZERO)
+    if total < 0:
+        message = f"The invoice of this shipment of order {order.number} would come to {total}; ship more at once."
+        raise Refusal("invoice_negative", message)
     invoice = InvoiceGenerated(
         invoice_id=command.invoice_id,
         number=document_number(INVOICES, given.state(SERIES, series_id(INVOICES)).count + 1),
@@ -91,18 +106,24 @@ def _prepaid(account: Account, command: GenerateInvoice, invoice: InvoiceGenerat
                 order_id=command.order_id,
                 amount=share,
                 is_prepaid=True,
+                from_order_id=command.order_id,
             )
 
 
 def decide_credit_note(account: Account, command: IssueCreditNote, given: Given) -> Sequence[Event]:
-    """The credit note; it settles open invoices (its order's, else the oldest due) and the rest is paid out if so asked."""
+    """The credit note; it settles open invoices (its order's, else the oldest due); the rest is paid out if asked."""
+    refuse_unknown_customer(command.customer_id, given)
     order = given.state(ORDER, command.order_id) if command.order_id else None
     if order is not None and order.customer_id != command.customer_id:
         raise not_found("order", command.order_id)
+    if command.credit_note_id in account.credit_notes:
+        raise Refusal("credit_note_exists", f"Credit note {command.credit_note_id} was issued before; take a new id.")
+    _refuse_unbalanced(command.stand_alone_lines)
     lines = (*_credited(order, command), *command.stand_alone_lines)
     total = sum((line.gross for line in lines), ZERO)
     if total <= 0:
-        raise Refusal("credit_not_positive", f"A credit note must come to more than nothing, not {total}.")
+        message = f"A credit note must come to more than nothing, not {total}; name lines to give credit for."
+        raise Refusal("credit_not_positive", message)
     note = CreditNoteIssued(
         credit_note_id=command.credit_note_id,
         number=document_number(CREDIT_NOTES, given.state(SERIES, series_id(CREDIT_NOTES)).count + 1),
@@ -118,35 +139,93 @@ def decide_credit_note(account: Account, command: IssueCreditNote, given: Given)
         issued_on=given.today,
         reason=command.reason,
     )
-    return [note, *_settled(account, command, note, given)]
+    return [note, *_settled(account, order, command, note)]
+
+
+def refuse_unknown_customer(customer_id: UUID, given: Given) -> None:
+    """An account belongs to somebody we know."""
+    if not given.state(CUSTOMER, customer_id).exists:
+        raise not_found("customer", customer_id)
+
+
+def _refuse_unbalanced(lines: Iterable[InvoiceLine]) -> None:
+    for line in lines:
+        if line.net + line.tax != line.gross:
+            message = f"Line {line.line_no}: {line.net} net and {line.tax} tax are not {line.gross} gross; correct it."
+            raise Refusal("line_unbalanced", message)
 
 
 def _credited(order: Order | None, command: IssueCreditNote) -> Iterator[InvoiceLine]:
-    """Returned pieces at exactly the amounts they were invoiced at."""
-    if command.lines and (order is None or command.return_id is None):
-        raise Refusal("return_missing", "Lines of an order are credited through a return; other credit stands alone.")
+    """Returned pieces at exactly the amounts they were invoiced at, less their share of the order's discounts."""
+    if not command.lines:
+        return
+    if order is None or command.return_id is None:
+        message = f"Lines of order {command.order_id} are credited through a return; other credit stands alone."
+        raise Refusal("return_missing", message)
+    refuse_twice(one.line_no for one in command.lines)
+    goods = ZERO
     for one in command.lines:
-        line = order.line(one.line_no) if order else None
+        line = order.line(one.line_no)
         if line is None:
-            raise Refusal("unknown_line", f"The order has no line {one.line_no}.")
-        yield _document_line(line, line.returned + one.quantity, line.returned)
+            raise Refusal("unknown_line", f"Order {order.number} has no line {one.line_no}; see its lines.")
+        credited = _document_line(line, line.returned + one.quantity, line.returned)
+        goods += credited.gross
+        yield credited
+    yield from _discounts_back(order, goods)
 
 
-def _settled(account: Account, command: IssueCreditNote, note: CreditNoteIssued, given: Given) -> Iterator[Event]:
-    """Against the order's own invoices first, then the oldest due; what remains stays on account or is paid out."""
-    oldest = account.oldest_due_first()
-    own_first = sorted(oldest, key=lambda invoice: command.order_id is None or invoice.order_id != command.order_id)
+def _discounts_back(order: Order, goods: Decimal) -> Iterator[InvoiceLine]:
+    """What the buyer had been let off on returned goods worth so much."""
+    before = sum((line.amounts(line.returned, 0)[2] for line in order.lines if line.returned), ZERO)
+    for line_no, (net, tax, gross) in order.discounts(before + goods, before).items():
+        line = order.line(line_no)
+        if line is not None and gross:
+            share = _document_line(line, line.quantity, 0)
+            yield share.model_copy(update={"net": net, "tax": tax, "gross": gross})
+
+
+def _settled(
+    account: Account, order: Order | None, command: IssueCreditNote, note: CreditNoteIssued
+) -> Iterator[Event]:
+    """What the note settles of the order's invoices, then of others; what it pays out; the rest stays on account."""
+    invoices = account.oldest_due_first()
+    own = [invoice for invoice in invoices if order and invoice.order_id == command.order_id]
+    from_order_id = command.order_id if command.return_id else None
     left = note.total
-    for invoice, share in allocations(note.total, own_first):
+    for invoice, share in allocations(left, own):
         left -= share
-        yield CreditNoteAllocated(
-            credit_note_id=note.credit_note_id, invoice_id=invoice.id, order_id=invoice.order_id, amount=share
-        )
-    if left > 0 and command.refund_by is not None:
-        yield CreditNoteRefunded(
-            credit_note_id=note.credit_note_id,
-            order_id=command.order_id,
-            amount=left,
-            method=command.refund_by,
-            paid_on=given.today,
-        )
+        yield _credit_allocated(note, invoice, share, from_order_id)
+    left = left if order is None else min(left, max(ZERO, order.net_paid))  # a debt written off is not paid out
+    if command.refund_by is not None:
+        if (amount := min(left, _refundable(command, note))) > 0:
+            yield CreditNoteRefunded(
+                credit_note_id=note.credit_note_id,
+                order_id=from_order_id,
+                amount=amount,
+                method=command.refund_by,
+                paid_on=note.issued_on,
+            )
+        return
+    others = [invoice for invoice in invoices if not order or invoice.order_id != command.order_id]
+    for invoice, share in allocations(left, others):
+        yield _credit_allocated(note, invoice, share, from_order_id)
+
+
+def _refundable(command: IssueCreditNote, note: CreditNoteIssued) -> Decimal:
+    """What may be paid out: all of a note without lines of an order, else the lines marked."""
+    if not command.lines:
+        return note.total
+    kept = {one.line_no for one in command.lines if not one.is_refunded}
+    return sum((line.gross for line in note.lines if line.line_no not in kept), ZERO)
+
+
+def _credit_allocated(
+    note: CreditNoteIssued, invoice: Invoice, amount: Decimal, from_order_id: UUID | None
+) -> CreditNoteAllocated:
+    return CreditNoteAllocated(
+        credit_note_id=note.credit_note_id,
+        invoice_id=invoice.id,
+        order_id=invoice.order_id,
+        amount=amount,
+        from_order_id=from_order_id,
+    )

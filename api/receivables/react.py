@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
+from uuid import UUID
 
 from api.command import Command
 from api.decider import React
@@ -59,38 +61,50 @@ def count_prepayment(recorded: Recorded[PaymentReceived], given: Given) -> Itera
 
 
 def count_allocation(recorded: Recorded[PaymentAllocated], given: Given) -> Iterator[Command]:
-    """Money put against an order's invoice counts for the order, unless it was paid for it beforehand."""
+    """Money put against an order's invoice counts for that order, no longer for the one it had come in for."""
     event = recorded.event
-    if event.order_id is not None and not event.is_prepaid:
-        yield RecordPayment(order_id=event.order_id, payment_id=event.payment_id, amount=event.amount)
+    yield from _moved(event.payment_id, event.from_order_id, event.order_id, event.amount)
 
 
 def discount_allocation(recorded: Recorded[PaymentUnallocated], given: Given) -> Iterator[Command]:
-    """Money taken off an order's invoice no longer counts for the order."""
+    """Money taken off an order's invoice no longer counts for that order, but for the one it had come in for."""
     event = recorded.event
-    if event.order_id is not None and not event.is_prepaid:
-        yield RecordPayment(order_id=event.order_id, payment_id=event.payment_id, amount=-event.amount)
+    yield from _moved(event.payment_id, event.order_id, event.from_order_id, event.amount)
 
 
 def count_credit(recorded: Recorded[CreditNoteAllocated], given: Given) -> Iterator[Command]:
-    """Credit put against an order's invoice counts for the order."""
+    """Credit put against an order's invoice counts for that order; what returned goods gave is no longer theirs.
+
+    Against the invoice of its own order it changes nothing: what came back is not due any more.
+    """
     event = recorded.event
-    if event.order_id is not None:
-        yield RecordPayment(order_id=event.order_id, payment_id=event.credit_note_id, amount=event.amount)
+    yield from _moved(event.credit_note_id, event.from_order_id, event.order_id, event.amount)
 
 
 def count_refund(recorded: Recorded[PaymentRefunded], given: Given) -> Iterator[Command]:
     """Money given back no longer counts for the order it was paid for."""
     event = recorded.event
     if event.order_id is not None:
-        yield RecordPayment(order_id=event.order_id, payment_id=event.payment_id, amount=-event.amount)
+        yield RecordPayment(order_id=event.order_id, payment_id=event.payment_id, amount=-event.amount, is_refund=True)
 
 
 def count_credit_refund(recorded: Recorded[CreditNoteRefunded], given: Given) -> Iterator[Command]:
-    """Credit paid out no longer counts for its order."""
+    """Credit paid out is money given back for its order."""
     event = recorded.event
     if event.order_id is not None:
-        yield RecordPayment(order_id=event.order_id, payment_id=event.credit_note_id, amount=-event.amount)
+        yield RecordPayment(
+            order_id=event.order_id, payment_id=event.credit_note_id, amount=-event.amount, is_refund=True
+        )
+
+
+def _moved(payment_id: UUID, giver: UUID | None, taker: UUID | None, amount: Decimal) -> Iterator[Command]:
+    """Money that counted for one order counts for another."""
+    if giver == taker:
+        return
+    if giver is not None:
+        yield RecordPayment(order_id=giver, payment_id=payment_id, amount=-amount)
+    if taker is not None:
+        yield RecordPayment(order_id=taker, payment_id=payment_id, amount=amount)
 
 
 REACTIONS: dict[type[Event], React] = {

@@ -51,15 +51,15 @@ AccountEvent = (
     | ReminderSent
 )
 
-SETTLED_KEPT_MAX = 20  # an allocation can be taken back while its invoice is among the latest settled ones
+SETTLED_KEPT_MAX = 100  # 25 KB; an allocation can be taken back while its invoice is among the latest settled ones
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What one payment put against an invoice."""
+    """What one payment put against an invoice, and the order it had come in for."""
 
     amount: Decimal
-    is_prepaid: bool
+    from_order_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class OnAccount:
-    """What is left of a payment or a credit note."""
+    """What is left of a payment (that came in for an order) or of a credit note (given for an order's goods)."""
 
     left: Decimal
     order_id: UUID | None
@@ -113,8 +113,21 @@ class Account:
 
     @property
     def exposure(self) -> Decimal:
-        """What the company risks: open invoices less unapplied money and credit, plus orders not yet invoiced."""
-        return self.open_amount - self.unapplied_amount + sum(self.commitments.values(), ZERO)
+        """What the company risks: open invoices and orders on terms not yet invoiced, less unapplied money and credit.
+
+        Money that came in for an order stands against that order alone: what a prepaid order awaits covers no other.
+        """
+        kept: dict[UUID, Decimal] = {}
+        for rest in self.payments.values():
+            if rest.order_id is not None:
+                kept[rest.order_id] = kept.get(rest.order_id, ZERO) + rest.left
+        covered = sum((min(left, self._owed_for(order_id)) for order_id, left in kept.items()), ZERO)
+        free = self.unapplied_amount - sum(kept.values(), ZERO)
+        return self.open_amount + sum(self.commitments.values(), ZERO) - free - covered
+
+    def _owed_for(self, order_id: UUID) -> Decimal:
+        invoiced = (invoice.open for invoice in self.invoices.values() if invoice.order_id == order_id)
+        return sum(invoiced, self.commitments.get(order_id, ZERO))
 
     def oldest_due_first(self) -> list[Invoice]:
         """Open invoices by due date, then number."""
@@ -146,7 +159,7 @@ def evolve_account(account: Account, recorded: Recorded[Any]) -> Account:
         case PaymentRefunded():
             return replace(account, payments=_less(account.payments, event.payment_id, event.amount))
         case CreditNoteIssued():
-            rest = OnAccount(event.total, event.order_id)
+            rest = OnAccount(event.total, event.order_id if event.return_id else None)
             account = replace(account, customer_id=event.customer_id, currency=event.currency)
             return replace(account, credit_notes={**account.credit_notes, event.credit_note_id: rest})
         case CreditNoteAllocated():
@@ -155,11 +168,12 @@ def evolve_account(account: Account, recorded: Recorded[Any]) -> Account:
         case CreditNoteRefunded():
             return replace(account, credit_notes=_less(account.credit_notes, event.credit_note_id, event.amount))
         case CreditCommitted():
-            return replace(account, commitments={**account.commitments, event.order_id: event.amount})
+            commitments = {**account.commitments, event.order_id: event.amount}
+            return replace(account, customer_id=event.customer_id, commitments=commitments)
         case CreditReleased():
             return replace(account, commitments=_uncommitted(account.commitments, event))
         case AccountHeld():
-            return replace(account, is_held=True)
+            return replace(account, customer_id=event.customer_id, is_held=True)
         case AccountReleased():
             return replace(account, is_held=False)
         case ReminderSent():
@@ -210,7 +224,7 @@ def _received(account: Account, event: PaymentReceived) -> Account:
 
 def _allocated(account: Account, event: PaymentAllocated) -> Account:
     invoice = account.invoices[event.invoice_id]
-    before = invoice.payments.get(event.payment_id, Applied(ZERO, event.is_prepaid))
+    before = invoice.payments.get(event.payment_id, Applied(ZERO, event.from_order_id))
     applied = {**invoice.payments, event.payment_id: replace(before, amount=before.amount + event.amount)}
     paid = replace(invoice, open=invoice.open - event.amount, payments=applied)
     payments = _less(account.payments, event.payment_id, event.amount)
@@ -224,7 +238,7 @@ def _unallocated(account: Account, event: PaymentUnallocated) -> Account:
     others = {id: one for id, one in invoice.payments.items() if id != event.payment_id}
     if before.amount > event.amount:
         others[event.payment_id] = replace(before, amount=before.amount - event.amount)
-    rest = account.payments.get(event.payment_id, OnAccount(ZERO, event.order_id if event.is_prepaid else None))
+    rest = account.payments.get(event.payment_id, OnAccount(ZERO, event.from_order_id))
     rests = {**account.payments, event.payment_id: replace(rest, left=rest.left + event.amount)}
     unpaid = replace(invoice, open=invoice.open + event.amount, payments=others)
     return _placed(replace(account, payments=rests), unpaid)

@@ -83,6 +83,9 @@ class OrderReleased(Event):
     type: ClassVar[str] = "order.released"
 
     reason: str
+    is_credit_covered: bool = Field(
+        False, description="By somebody with the right in receivables: credit is not asked again when it ships."
+    )
 
 
 class OrderConfirmed(Event):
@@ -90,6 +93,25 @@ class OrderConfirmed(Event):
 
     stream: ClassVar[str] = "order"
     type: ClassVar[str] = "order.confirmed"
+
+
+class OrderShipmentPlanned(Event):
+    """A shipment of the order was planned: its pieces are spoken for until it leaves or is called off."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.shipment_planned"
+
+    shipment_id: UUID
+    lines: tuple[LineQuantity, ...]
+
+
+class OrderShipmentCancelled(Event):
+    """A planned shipment of the order was called off; its pieces can be planned anew."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.shipment_cancelled"
+
+    shipment_id: UUID
 
 
 class OrderPickingStarted(Event):
@@ -121,6 +143,25 @@ class OrderLineDelivered(Event):
     lines: tuple[LineQuantity, ...]
 
 
+class OrderReturnRequested(Event):
+    """The buyer wants to send pieces back; nobody can ask for the same pieces again meanwhile."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.return_requested"
+
+    return_id: UUID
+    lines: tuple[LineQuantity, ...]
+
+
+class OrderReturnClosed(Event):
+    """A return ended and nothing was taken back."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.return_closed"
+
+    return_id: UUID
+
+
 class OrderLineReturned(Event):
     """Lines came back."""
 
@@ -150,6 +191,7 @@ class OrderPaymentApplied(Event):
 
     payment_id: UUID = Field(description="The payment, or the credit note, that covered it.")
     amount: Amount
+    is_refund: bool = Field(False, description="The money went back to the buyer (the amount is negative).")
 
 
 class OrderCancelled(Event):

@@ -126,6 +126,7 @@ class PaymentAllocated(Event):
     order_id: UUID | None
     amount: Amount
     is_prepaid: bool = Field(description="The order already counts this money: it was paid for the order beforehand.")
+    from_order_id: UUID | None = Field(None, description="The order the money came in for, if it came in for one.")
 
 
 class PaymentUnallocated(Event):
@@ -139,6 +140,7 @@ class PaymentUnallocated(Event):
     order_id: UUID | None
     amount: Amount
     is_prepaid: bool
+    from_order_id: UUID | None = Field(None, description="The order the money came in for, if it came in for one.")
     reason: str
 
 
@@ -187,6 +189,7 @@ class CreditNoteAllocated(Event):
     invoice_id: UUID
     order_id: UUID | None
     amount: Amount
+    from_order_id: UUID | None = Field(None, description="The order whose returned goods it was given for.")
 
 
 class CreditNoteRefunded(Event):
@@ -196,7 +199,7 @@ class CreditNoteRefunded(Event):
     type: ClassVar[str] = "credit_note.refunded"
 
     credit_note_id: UUID
-    order_id: UUID | None
+    order_id: UUID | None = Field(description="The order whose returned goods it was given for.")
     amount: Amount
     method: PaymentMethod
     paid_on: date
@@ -207,7 +210,9 @@ class CreditCommitted(Event):
 
     stream: ClassVar[str] = "account"
     type: ClassVar[str] = "credit.committed"
+    subject: ClassVar[str | None] = "customer_id"
 
+    customer_id: UUID
     order_id: UUID
     amount: Amount
 
@@ -228,7 +233,9 @@ class AccountHeld(Event):
 
     stream: ClassVar[str] = "account"
     type: ClassVar[str] = "account.held"
+    subject: ClassVar[str | None] = "customer_id"
 
+    customer_id: UUID
     reason: str
 
 
