@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from orchestration.reference import events_page, tables_page
 from warehouse.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,8 @@ def env_example() -> str:
 
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     ".env.example": env_example,
+    "docs/events.md": events_page,
+    "docs/tables.md": tables_page,
 }
 
 

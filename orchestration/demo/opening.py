@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from api.actor import system
 from api.category.commands import CreatePriceList, CreateProduct, SetPriceListLine, tier_price_list_id
 from api.customers.commands import InviteStaffMember
 from api.fulfillment.commands import ReceiveStock
-from api.handle import Request
+from api.handle import Answer, Request
 from api.procurement.commands import CreateSupplier
 from orchestration.demo import hours
 from orchestration.demo.books import Ask, Company
 from orchestration.demo.catalog import Good
 from orchestration.demo.people import title
 from warehouse.events.category import DealerTier, ProductCategory
-from warehouse.events.event import Ref
 from warehouse.ids import named
 
 BEGUN = named("demo", "begun")
@@ -47,12 +45,6 @@ def open_doors(company: Company) -> None:
     company.asks.extend(Ask((request,)) for request in steps)
 
 
-def plan_words(company: Company) -> Mapping[str, Any]:
-    """The plan as its first receipt keeps it."""
-    plan = company.plan
-    return {"seed": plan.seed, "until": plan.until.isoformat(), "days": plan.days, "size": plan.size}
-
-
 def _staff(company: Company) -> Iterator[Request]:
     for number, one in enumerate(company.staff.values()):
         command = InviteStaffMember(
@@ -65,11 +57,8 @@ def _staff(company: Company) -> Iterator[Request]:
             yield Request(command, BEGUN, FOUNDER, at, _begun(company))
 
 
-def _begun(company: Company) -> Any:
-    def answer(ref: Ref, version: int, _: Any) -> Mapping[str, Any]:
-        return {"id": str(ref.id), "version": version, **plan_words(company)}
-
-    return answer
+def _begun(company: Company) -> Answer:
+    return lambda *_: company.plan.words()
 
 
 def _suppliers(company: Company) -> Iterator[Request]:

@@ -231,7 +231,7 @@ def _credit_months(dice: random.Random, tier: DealerTier, terms: PaymentTerms) -
         return 0.0
     if tier == "distributor" and dice.random() < 0.2:
         return None
-    return TERM_DAYS[terms] / 30 + dice.uniform(1.0, 2.8)
+    return TERM_DAYS[terms] / 30 + dice.uniform(0.9, 2.5)
 
 
 def _terms(dice: random.Random, tier: DealerTier) -> PaymentTerms:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -23,6 +25,16 @@ class Plan:
     days: int = DAYS
     size: float = 1.0
     time_zone: str = "UTC"
+    currency: str = "USD"
+
+    @classmethod
+    def read(cls, words: Mapping[str, Any]) -> Plan:
+        """The plan that words() wrote."""
+        return cls(**{**words, "until": date.fromisoformat(words["until"])})
+
+    def words(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        return {**asdict(self), "until": self.until.isoformat()}
 
     @cached_property
     def zone(self) -> ZoneInfo:
