@@ -36,7 +36,7 @@ def test_help_imports_nothing_heavy():
 
 def test_every_command_is_in_the_help(jovey: Run):
     shown = jovey("--help").stdout
-    for command in ("up", "sql", "doctor"):
+    for command in ("up", "demo", "import", "sql", "bench", "user", "token", "doctor"):
         assert f" {command} " in shown
 
 

@@ -1,0 +1,17 @@
+"""What the operator's tests share: settings that lead to a database of the test's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from warehouse.postgres import Database
+from warehouse.settings import Settings
+
+
+@pytest.fixture
+def outside(home: Path, database: Database) -> Settings:
+    """Settings whose DATABASE_URL is a fresh, migrated database; both ports are any free ones."""
+    url = f"postgresql://{database.user}@/{database.name}?host={database.host}&port={database.port}"
+    return Settings(_env_file=None, home=home, DATABASE_URL=url, api_port=0, dagster_port=0)
