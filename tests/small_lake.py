@@ -47,7 +47,14 @@ class SmallLake:
             self._position += 1
             self._versions[stream] = version = self._versions.get(stream, 0) + 1
             cause = self.id(command or f"command {self._position}")
-            row = (self._position, self.id(f"event {self._position}"), stream, version, event.schema_version, event.type)
+            row = (
+                self._position,
+                self.id(f"event {self._position}"),
+                stream,
+                version,
+                event.schema_version,
+                event.type,
+            )
             self._events.append((*row, at, at, "user:test", cause, cause, None, event.model_dump_json()))
         return self
 
@@ -88,7 +95,9 @@ class SmallLake:
         return [one for one in house_graph().derived if one.name in needed]
 
     def _load(self) -> None:
-        columns = "position, id, aggregate_id, version, schema_version, event_type, effective_at, created_at, created_by"
+        columns = (
+            "position, id, aggregate_id, version, schema_version, event_type, effective_at, created_at, created_by"
+        )
         columns += ", correlation_id, causation_id, subject_id, data"
         kinds = "bigint, uuid, uuid, integer, smallint, varchar, timestamptz, timestamptz, varchar, uuid, uuid, uuid, varchar"
         ddl = ", ".join(map(" ".join, zip(columns.split(", "), kinds.split(", "), strict=True)))
@@ -126,7 +135,9 @@ def small_lake(empty_facts: duckdb.DuckDBPyConnection) -> Iterator[SmallLake]:
 
 
 def _emptied(connection: duckdb.DuckDBPyConnection) -> None:
-    tables = connection.execute("select schema_name, table_name, estimated_size from duckdb_tables() where database_name = 'lake'")
+    tables = connection.execute(
+        "select schema_name, table_name, estimated_size from duckdb_tables() where database_name = 'lake'"
+    )
     for schema, table, size in tables.fetchall():
         if schema != "facts":
             connection.execute(f"drop table {schema}.{table}")

@@ -89,7 +89,9 @@ def test_the_invoice_date_may_be_the_basis(small_lake):
 def test_a_receipt_after_the_date_is_ignored(small_lake):
     day = FIRST + timedelta(days=10)
     small_lake.given("account", FIRST, invoice(small_lake, "inv", "100.00", FIRST, FIRST))
-    small_lake.given("account", day, payment(small_lake, "pay", "100.00", day), allocated(small_lake, "pay", "inv", "100"))
+    small_lake.given(
+        "account", day, payment(small_lake, "pay", "100.00", day), allocated(small_lake, "pay", "inv", "100")
+    )
     (before,) = aged(small_lake, day - timedelta(days=1))
     assert before["outstanding"] == D(100)
     assert aged(small_lake, day) == []
@@ -106,7 +108,9 @@ def test_money_received_earlier_than_it_was_entered_counts_from_its_receipt(smal
 
 def test_cash_and_credits_on_account_stand_in_their_own_negative_column(small_lake):
     small_lake.given("account", FIRST, invoice(small_lake, "inv", "100.00", FIRST, FIRST + timedelta(days=30)))
-    small_lake.given("account", FIRST, payment(small_lake, "pay", "30.00", FIRST), credit_note(small_lake, "cn", "5", FIRST))
+    small_lake.given(
+        "account", FIRST, payment(small_lake, "pay", "30.00", FIRST), credit_note(small_lake, "cn", "5", FIRST)
+    )
     (row,) = aged(small_lake, FIRST)
     assert (row["not_due"], row["unapplied"], row["outstanding"]) == (D(100), D(-35), D(65))
 
@@ -144,7 +148,9 @@ STEPS = st.lists(
     st.builds(
         Step,
         day=st.integers(0, 200),
-        kind=st.sampled_from(["invoice", "payment", "credit", "allocate", "unallocate", "credit_allocate", "refund", "off"]),
+        kind=st.sampled_from(
+            ["invoice", "payment", "credit", "allocate", "unallocate", "credit_allocate", "refund", "off"]
+        ),
         customer=st.sampled_from(["ann", "bob"]),
         number=st.integers(0, 5),
         cents=st.integers(1, 100_000),
@@ -177,7 +183,11 @@ class Book:
                 name = f"inv {index}"
                 due_on = on + timedelta(days=step.terms)
                 fact = invoice(lake, name, str(amount), on, due_on, step.customer)
-                self.invoices[name], self.owner[name], self.open[name] = {"issued": on, "due": due_on}, step.customer, amount
+                self.invoices[name], self.owner[name], self.open[name] = (
+                    {"issued": on, "due": due_on},
+                    step.customer,
+                    amount,
+                )
             case "payment" | "credit":
                 name = f"{step.kind} {index}"
                 make = payment if step.kind == "payment" else credit_note
@@ -236,7 +246,11 @@ class Book:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, days=st.lists(st.integers(-5, 320), min_size=1, max_size=4), basis=st.sampled_from(["due_date", "invoice_date"]))
+@given(
+    steps=STEPS,
+    days=st.lists(st.integers(-5, 320), min_size=1, max_size=4),
+    basis=st.sampled_from(["due_date", "invoice_date"]),
+)
 def test_on_any_date_the_aging_is_what_plain_bookkeeping_says(empty_facts, small_lake, steps, days, basis):
     lake = type(small_lake)(small_lake.connection, today=FIRST + timedelta(days=400))
     for table in ("invoice_generated", "payment_received", "credit_note_issued", "payment_allocated", "credit_note_allocated",
@@ -262,7 +276,12 @@ def test_money_taken_back_from_an_invoice_is_on_account_again(small_lake):
     facts = invoice(lake, "inv", "100.00", FIRST, FIRST), payment(lake, "pay", "100.00", FIRST)
     lake.given("account", FIRST, *facts, allocated(lake, "pay", "inv", "100.00"))
     taken = PaymentUnallocated(
-        payment_id=lake.id("pay"), invoice_id=lake.id("inv"), order_id=None, amount=D(100), is_prepaid=False, reason="wrong one"
+        payment_id=lake.id("pay"),
+        invoice_id=lake.id("inv"),
+        order_id=None,
+        amount=D(100),
+        is_prepaid=False,
+        reason="wrong one",
     )
     lake.given("account", FIRST + timedelta(days=2), taken)
     assert aged(lake, FIRST + timedelta(days=1)) == []

@@ -43,7 +43,9 @@ def writer(database):
 
 def read(engine, seen: Snapshot, until: Snapshot) -> list[str]:
     with engine.connect() as connection:
-        rows = connection.execute(text(f"select event_type from jovey.events where {between(seen, until)} order by position"))
+        rows = connection.execute(
+            text(f"select event_type from jovey.events where {between(seen, until)} order by position")
+        )
         return [row.event_type for row in rows]
 
 
@@ -92,7 +94,9 @@ def test_the_reader_is_behind_only_while_there_is_an_event_to_read(tail, writer)
     assert not is_behind(tail, head(tail))
 
 
-STEPS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["append", "savepoint", "commit", "rollback", "cut"])), max_size=25)
+STEPS = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(["append", "savepoint", "commit", "rollback", "cut"])), max_size=25
+)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -128,7 +132,9 @@ def test_whatever_the_order_of_commits_each_event_is_in_exactly_one_cut(tail, wr
 def test_the_reader_s_place_is_registered_where_an_operator_sees_it(tail, engine):
     cut = take_cut(tail, "reader", None)
     with engine.connect() as connection:
-        row = connection.execute(text("select snapshot::text, timeline_id, system_identifier from jovey.tail_cuts")).one()
+        row = connection.execute(
+            text("select snapshot::text, timeline_id, system_identifier from jovey.tail_cuts")
+        ).one()
     assert Cut(Snapshot.parse(row.snapshot), row.timeline_id, row.system_identifier) == cut
 
 
