@@ -166,6 +166,8 @@ DOORS: dict[tuple[str, str], Callers] = {
     ("GET", _ACCOUNT): LEDGER | SALES,
     ("POST", f"{_ACCOUNT}/hold"): LEDGER,
     ("POST", f"{_ACCOUNT}/release"): LEDGER,
+    ("GET", f"{_API}/ar/reports/aging"): LEDGER,
+    ("GET", f"{_API}/ar/reports/revenue"): LEDGER,
     # procurement
     ("GET", _SUPPLIERS): BUYING,
     ("POST", _SUPPLIERS): BUYING,

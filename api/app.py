@@ -20,6 +20,7 @@ import api.health
 import api.orders.bulk
 import api.orders.routes
 import api.procurement.routes
+import api.receivables.reports
 import api.receivables.routes
 from api.access import DOORS
 from api.auth.enter import enter
@@ -48,6 +49,7 @@ _ROUTERS = (
     api.fulfillment.inventory.ROUTER,
     api.fulfillment.returns_routes.ROUTER,
     api.receivables.routes.ROUTER,
+    api.receivables.reports.ROUTER,
     api.procurement.routes.ROUTER,
     api.events.routes.ROUTER,
 )

@@ -155,11 +155,15 @@ def _nul(scope: Scope, body: bytes) -> str | None:
 def _nul_path(value: Any, path: str = "") -> str | None:
     match value:
         case str():
-            return path or "body" if "\0" in value else None
+            return (path or "body") if "\0" in value else None
         case dict():
-            inside = ((f"{path}.{key}".strip("."), key, one) for key, one in value.items())
-            return next((p.replace("\0", "�") for p, key, one in inside if "\0" in key or _nul_path(one, p)), None)
+            inside = [(key, one) for key, one in value.items()]
         case list():
-            return next(filter(None, (_nul_path(one, f"{path}.{n}".strip(".")) for n, one in enumerate(value))), None)
+            inside = [(str(place), one) for place, one in enumerate(value)]
         case _:
             return None
+    for name, one in inside:
+        below = f"{path}.{name}".lstrip(".").replace("\0", "\ufffd")
+        if found := below if "\0" in name else _nul_path(one, below):
+            return found
+    return None

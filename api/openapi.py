@@ -24,7 +24,7 @@ _WHAT = {
     "412": "It is no longer at the version that `If-Match` names.",
     "413": "The body is too large.",
     "422": "The request is malformed; `errors` names the fields.",
-    "503": "Too much contention at this moment; nothing was done, ask again.",
+    "503": "Not at this moment; nothing was done, ask again after `Retry-After`.",
 }
 
 
@@ -92,7 +92,7 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
         yield "503", ["busy"]
     elif "{" in path:
         yield "404", [f"{_thing(path)}_not_found"]
-    if path == "/health/ready":
+    if path == "/health/ready" or "/reports/" in path:
         yield "503", ["not_ready"]
 
 

@@ -110,17 +110,18 @@ def _unauthenticated(request: Request, error: Exception) -> Response:
     return problem(_id(request), 401, error.code, str(error), headers={"WWW-Authenticate": challenge})
 
 
-_HTTP_CODES = {
+_HTTP_CODES: Mapping[int, tuple[str, str | None]] = {
     400: ("malformed_body", "The body cannot be read as JSON in UTF-8."),
     404: ("no_such_door", "There is nothing at this address; the list of all addresses is at /docs."),
+    503: ("not_ready", None),
     405: ("method_not_allowed", "This address exists, but not for this method."),
 }
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code, detail = _HTTP_CODES.get(error.status_code, ("http_error", str(error.detail)))
-    return problem(_id(request), error.status_code, code, detail, headers=error.headers)
+    code, detail = _HTTP_CODES.get(error.status_code, ("http_error", None))
+    return problem(_id(request), error.status_code, code, detail or str(error.detail), headers=error.headers)
 
 
 def _busy(request: Request, error: Exception) -> Response:

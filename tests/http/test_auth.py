@@ -113,25 +113,24 @@ def forged(town, asha, **changes):
     return payload | changes
 
 
-@pytest.mark.parametrize(
-    "kind", ["forged", "wrong issuer", "expired", "unsigned", "no session", "garbage", "other user"]
-)
-def test_tokens_that_are_not_ours_are_refused(town, asha, kind):
+def test_tokens_that_are_not_ours_are_refused(town, asha):
     key = town.house.signing_key
-    token = {
-        "forged": lambda: jwt.encode(forged(town, asha), "x" * 40, algorithm="HS256"),
-        "wrong issuer": lambda: jwt.encode(forged(town, asha, iss="else"), key, algorithm="HS256"),
-        "expired": lambda: jwt.encode(forged(town, asha, exp=now() - timedelta(seconds=1)), key, algorithm="HS256"),
-        "unsigned": lambda: jwt.encode(forged(town, asha), None, algorithm="none"),
-        "no session": lambda: signed(Claims(asha.id, new_id(now())), key, now(), timedelta(minutes=5)),
-        "garbage": lambda: "x.y.z",
-        "other user": lambda: jwt.encode(forged(town, asha, sub=str(new_id(now()))), key, algorithm="HS256"),
-    }[kind]()
-    answer = me(town, token)
-    assert answer.status_code == 401, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
-    assert answer.json()["code"] in {"invalid_token", "session_over"}
+    tokens = {
+        "forged": jwt.encode(forged(town, asha), "x" * 40, algorithm="HS256"),
+        "of another algorithm": jwt.encode(forged(town, asha), key + b"x" * 32, algorithm="HS512"),
+        "of another issuer": jwt.encode(forged(town, asha, iss="else"), key, algorithm="HS256"),
+        "expired": jwt.encode(forged(town, asha, exp=now() - timedelta(seconds=1)), key, algorithm="HS256"),
+        "unsigned": jwt.encode(forged(town, asha), None, algorithm="none"),
+        "of no session": signed(Claims(asha.id, new_id(now())), key, now(), timedelta(minutes=5)),
+        "garbage": "x.y.z",
+        "of another person": jwt.encode(forged(town, asha, sub=str(new_id(now()))), key, algorithm="HS256"),
+    }
+    for kind, token in tokens.items():
+        answer = me(town, token)
+        assert answer.status_code == 401, kind
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+        assert answer.json()["code"] in {"invalid_token", "session_over"}
     assert me(town, asha.token).status_code == 200
 
 
