@@ -18,6 +18,7 @@ from warehouse import clock
 from warehouse.lake import cuts
 from warehouse.lake.attach import open_writer, writing
 from warehouse.lake.cuts import CONSUMER, Account
+from warehouse.lake.empty import empty
 from warehouse.lake.fit import fit
 from warehouse.lake.shapes import digest
 from warehouse.log.position import BEGINNING, encode
@@ -59,12 +60,14 @@ def refresh(
     graph: Graph | None = None,
     vocabulary: Vocabulary | None = None,
     anew: Iterable[str] = (),
+    from_the_beginning: bool = False,
     now: datetime | None = None,
 ) -> Refreshed:
     """Bring the lake to the log's head: facts, the tables that they, new SQL or a new day touch, and those of `anew`.
 
-    Readers see all of it or nothing. Killed anywhere, the next run starts from the same cut. Raises LakeBusy,
-    SourceRewound, UnknownFact, MisfitFact; a failed check is reported, not raised.
+    With `from_the_beginning` everything is dropped and derived once more. Readers see all of it or nothing. Killed
+    anywhere, the next run starts from the same cut. Raises LakeBusy, SourceRewound, UnknownFact, MisfitFact; a failed
+    check is reported, not raised.
     """
     graph, vocabulary, now = graph or house_graph(), vocabulary or known(), now or clock.now()
     today = clock.calendar_date(now, settings.time_zone)
@@ -72,6 +75,8 @@ def refresh(
     try:
         with writing(database), open_writer(database, settings) as connection:
             connection.execute("begin")
+            if from_the_beginning:
+                empty(connection)
             cuts.create(connection)
             before = cuts.account(connection)
             run = _Run(connection, engine, graph, vocabulary, before, now, today, variables(settings))
@@ -105,7 +110,10 @@ class _Run:
     def refreshed(self, anew: frozenset[str]) -> Refreshed:
         account, loaded, touched = self._facts()
         redefined = self._redefined()
-        stale = self.graph.downstream(touched | redefined | self._moved() | anew)
+        causes = touched | redefined | self._moved() | anew
+        if causes or self.before is None or self.before.vocabulary != account.vocabulary:
+            causes |= self._timed()
+        stale = self.graph.downstream(causes)
         rows = dict(self._build(stale, redefined))
         checks = tuple(self._check(frozenset(rows)))
         if self.before and not loaded.events and not rows and self.before.vocabulary == account.vocabulary:
@@ -152,6 +160,10 @@ class _Run:
         if self.before and self.before.today == self.today:
             return frozenset()
         return frozenset(one.name for one in self.graph.derived if one.moves_with_the_day)
+
+    def _timed(self) -> frozenset[str]:
+        """Tables that ask for the instant of the run: made anew with any other, so that one instant is true of all."""
+        return frozenset(one.name for one in self.graph.derived if one.asks_the_time)
 
     def _build(self, stale: Iterable[Derived], redefined: frozenset[str]) -> Iterator[tuple[str, int]]:
         set_variables(self.connection, self.now, self.today, self.values)

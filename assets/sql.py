@@ -18,7 +18,7 @@ from warehouse.lake.statement import NotASelect, Statement, parse
 
 _NOTE = re.compile(r"--\s*(about|column|expect|macro|checks|when):\s*(.+)")
 TODAY = "today"  # the company's calendar date: a table that asks for it is made anew when the day begins
-AS_OF = "as_of"  # the instant of the run; a table that asks for it is as old as its facts
+AS_OF = "as_of"  # the instant of the run: a table that asks for it is made anew with every run that changes anything
 
 
 class Unreadable(Exception):
@@ -45,6 +45,10 @@ class Derived:
     @property
     def moves_with_the_day(self) -> bool:
         return TODAY in self.variables
+
+    @property
+    def asks_the_time(self) -> bool:
+        return AS_OF in self.variables
 
     def digest(self, values: Mapping[str, str]) -> str:
         """A fingerprint of what the lake keeps of it: the file, and the values of the settings it asks for."""

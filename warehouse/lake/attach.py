@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import psycopg
@@ -59,17 +60,40 @@ def open_reader(database: Database, settings: Settings, *, version: int | None =
     Nothing else is within reach: no file outside the lake, no other database, no setting. Raises LakeMissing.
     """
     with _session(settings, _READER_MEMORY) as connection:
-        try:
-            attach_lake(connection, database, settings, role="jovey_lake_read", read_only=True, version=version)
-        except duckdb.Error as error:
-            if "does not exist" in str(error) or "not exist at version" in str(error):
-                raise LakeMissing(_EMPTY) from error
-            raise
+        _attach_written(connection, database, settings, version)
         connection.execute("use lake")
         connection.execute(f"set allowed_directories = [{_quoted(settings.lake_folder)}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection
+
+
+@contextmanager
+def open_beside(database: Database, settings: Settings) -> Iterator[DuckDBPyConnection]:
+    """The lake as `lake` and the log as `log`, both to be read, and an empty database `beside` (the default) to fill.
+
+    It lives in a file that goes with the connection, so what is derived there may be larger than memory.
+    Raises LakeMissing.
+    """
+    with _session(settings, _WRITER_MEMORY) as connection, TemporaryDirectory(dir=settings.home / "tmp") as folder:
+        _attach_written(connection, database, settings, None)
+        path, secret = _address(connection, database, "jovey_tail")
+        connection.execute(f"attach {_quoted(path)} as log (type postgres, read_only{secret})")
+        connection.execute(f"attach {_quoted(f'{folder}/beside.duckdb')} as beside")
+        connection.execute("use beside")
+        yield connection
+
+
+def _attach_written(
+    connection: DuckDBPyConnection, database: Database, settings: Settings, version: int | None
+) -> None:
+    """Attach the lake for its reading role; LakeMissing when nobody has written it (up to that version) yet."""
+    try:
+        attach_lake(connection, database, settings, role="jovey_lake_read", read_only=True, version=version)
+    except duckdb.Error as error:
+        if "does not exist" in str(error) or "not exist at version" in str(error):
+            raise LakeMissing(_EMPTY) from error
+        raise
 
 
 def attach_lake(

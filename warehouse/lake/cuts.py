@@ -15,7 +15,7 @@ CONSUMER = "lake"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What facts.cuts says: the tables are the fold of exactly the events of `cut`, on the calendar day `today`."""
+    """What facts.cuts says: the tables are the fold of the events of `cut`, on the day `today`, at `taken_at`."""
 
     cut: Cut
     position: int

@@ -1,0 +1,101 @@
+"""`jovey verify`: folds and derives everything once more, compares, and names what is not as the log says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from rich.console import Console
+from rich.table import Table
+
+from api.refold import Difference, differences
+from assets.lake import Lake
+from assets.proof import Mismatch, Proof, Row, prove
+from assets.table import Checked
+from warehouse.postgres import Database, open_database
+from warehouse.settings import Settings
+
+DIFFERENCES_MAX = 100  # more than these are told as their number's lower bound
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found wrong: in states (the first hundred), in the lake's tables, and checks that rows break."""
+
+    differences: tuple[Difference, ...]
+    proof: Proof
+    failures: tuple[Checked, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether states and lake are what the log says, and every check holds."""
+        return not self.differences and not self.proof.mismatches and not self.failures
+
+
+def verify(settings: Settings) -> bool:
+    """Compare and print what was found; whether all is sound. Raises UnreadableFact, LakeMissing, UnknownFact."""
+    console = Console()
+    with console.status("Folding and deriving everything once more"):
+        report = examine(settings)
+    show(console, report)
+    return report.is_sound
+
+
+def examine(settings: Settings) -> Report:
+    """Compare; writes nothing. States and lake are each seen at one instant, whatever is written meanwhile."""
+    with open_database(settings) as database:
+        found = tuple(islice(_differences(database), DIFFERENCES_MAX))
+        proof = prove(database, settings)
+    return Report(found, proof, tuple(one for one in Lake.of(settings).check_all() if not one.has_passed))
+
+
+def show(console: Console, report: Report) -> None:
+    """Print the report: a row for each thing that is wrong, and what was compared."""
+    proof = report.proof
+    if not report.is_sound:
+        table = Table("where", "what", "stored", "by the log", title="Not as the log says")
+        for row in _rows(report):
+            table.add_row(*row)
+        console.print(table)
+        console.print("Find out who wrote there, then: jovey rebuild")
+    compared = f"{proof.events:,} events, {proof.tables} tables of the lake with {proof.rows:,} rows"
+    console.print(f"{'Sound' if report.is_sound else 'NOT sound'}: {compared}, and every folded state compared.")
+
+
+def _differences(database: Database) -> Iterator[Difference]:
+    engine = database.engine("jovey_read", pool_size=1, statement_timeout_s=0)
+    try:
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            yield from differences(connection)
+    finally:
+        engine.dispose()
+
+
+def _rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
+    for one in report.differences:
+        stored, folded = (str(said) if one.path else _presence(said) for said in (one.stored, one.refolded))
+        yield f"{one.ref.stream} {one.ref.id}", one.path or "the whole state", stored, folded
+    for mismatch in report.proof.mismatches:
+        yield mismatch.table, _counts(mismatch), *_example(mismatch)
+    for check in report.failures:
+        yield check.table, f"{check.name}: {check.about}", f"{check.offenders:,} rows break it", "none"
+
+
+def _presence(state: object) -> str:
+    return "missing" if state is None else "present"
+
+
+def _counts(mismatch: Mismatch) -> str:
+    return f"{mismatch.reason} ({mismatch.missing:,} missing, {mismatch.surplus:,} surplus)"
+
+
+def _example(mismatch: Mismatch) -> tuple[str, str]:
+    """The columns in which the first surplus and the first missing row differ."""
+    found, expected = mismatch.found, mismatch.expected
+    names = [name for name in {**found, **expected} if found.get(name) != expected.get(name)]
+    return _told(found, names), _told(expected, names)
+
+
+def _told(row: Row, names: list[str]) -> str:
+    return ", ".join(f"{name} {row[name]}" for name in names if name in row)
