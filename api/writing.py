@@ -108,6 +108,7 @@ def write(
         handled = perform(asked, made, shown(asked))
         return answered(here, handled.response, handled.transaction_id, status)
 
+    door.command = command  # type: ignore[attr-defined]
     door.__name__ = "".join(f"_{c.lower()}" if c.isupper() else c for c in command.__name__).lstrip("_")
     door.__signature__ = _signature(in_path, body, in_query=method == "DELETE")  # type: ignore[attr-defined]
     router.add_api_route(
