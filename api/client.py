@@ -24,6 +24,7 @@ from warehouse.ids import new_id
 ATTEMPTS_MAX = 3
 _WAIT_SECONDS_MAX = 5.0
 _PAGES_MAX = 10_000
+_SIGNING_IN = frozenset({"/auth/login", "/auth/refresh"})  # doors where a token that ran out does not matter
 
 _INVOICE, _PAYMENT = "/ar/invoices/{invoice_id}", "/ar/payments/{payment_id}"
 _PURCHASE = "/procurement/purchase-orders/{purchase_order_id}"
@@ -168,7 +169,7 @@ class Client:
         self, method: str, path: str, told: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         answer = self._attempt(method, path, told, headers or {})
-        if answer.status_code == httpx.codes.UNAUTHORIZED and self._refresh_token and not path.startswith("/auth/"):
+        if answer.status_code == httpx.codes.UNAUTHORIZED and self._refresh_token and path not in _SIGNING_IN:
             self._keep(self._request("POST", "/auth/refresh", {"refresh_token": self._refresh_token}).json())
             answer = self._attempt(method, path, told, headers or {})
         if answer.is_error:
@@ -190,8 +191,7 @@ class Client:
         return self._once(method, path, told, headers)
 
     def _once(self, method: str, path: str, told: Mapping[str, Any], headers: Mapping[str, str]) -> httpx.Response:
-        signs_in = path in {"/auth/login", "/auth/refresh"}
-        bearer = {"Authorization": f"Bearer {self._token}"} if self._token and not signs_in else {}
+        bearer = {"Authorization": f"Bearer {self._token}"} if self._token and path not in _SIGNING_IN else {}
         plain = to_jsonable_python(dict(told))
         if method in {"GET", "DELETE"}:
             query = {name: one for name, one in plain.items() if one is not None}
