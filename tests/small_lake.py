@@ -99,7 +99,8 @@ class SmallLake:
             "position, id, aggregate_id, version, schema_version, event_type, effective_at, created_at, created_by"
         )
         columns += ", correlation_id, causation_id, subject_id, data"
-        kinds = "bigint, uuid, uuid, integer, smallint, varchar, timestamptz, timestamptz, varchar, uuid, uuid, uuid, varchar"
+        kinds = "bigint, uuid, uuid, integer, smallint, varchar, timestamptz, timestamptz, varchar"
+        kinds += ", uuid, uuid, uuid, varchar"
         ddl = ", ".join(map(" ".join, zip(columns.split(", "), kinds.split(", "), strict=True)))
         self.connection.execute(f"create or replace temp table batch ({ddl})")
         if self._events:

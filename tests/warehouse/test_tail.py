@@ -1,4 +1,4 @@
-"""The tail of the log: every event in exactly one cut, whatever the order of commits, and no cut across a rewound log."""
+"""The tail of the log: every event in exactly one cut, whatever the order of commits, and none across a rewound log."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from warehouse.log.position import BEGINNING, Snapshot
 from warehouse.log.tail import Cut, SourceRewound, between, head, is_behind, take_cut
 
 INSERT = """
-    insert into jovey.events (aggregate_id, id, version, schema_version, event_type, aggregate_type, created_by, effective_at,
-                              correlation_id, causation_id, data)
+    insert into jovey.events (aggregate_id, id, version, schema_version, event_type, aggregate_type, created_by,
+                              effective_at, correlation_id, causation_id, data)
     values (gen_random_uuid(), gen_random_uuid(), 1, 1, %s, 'stream', 'user:test', now(),
             gen_random_uuid(), gen_random_uuid(), '{}')"""
 
