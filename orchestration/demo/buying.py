@@ -33,6 +33,7 @@ _ORDER_WEEKS = 3.5  # of demand in one order
 _SPLIT_SHARE, _SHORT_SHARE = 0.12, 0.15  # of orders that arrive in two parts; of those, whose rest never comes
 _TROUBLED_SUPPLIERS = (2, 8, 11)  # a flooded harbour delays them towards the end
 _TROUBLE_DAYS, _TROUBLE_FACTOR = 75, 1.8
+_NEGOTIATING_SUPPLIERS, _NEGOTIATION_DAYS = (2, 8), 45  # nothing is ordered while a new contract is haggled over
 _APPROVAL_THRESHOLD = Decimal(5000)
 
 
@@ -49,7 +50,10 @@ def review_stock(company: Company) -> None:
     """On review days: order up where stock and what is on its way fall short of the lead time's demand."""
     if company.today.weekday() not in _REVIEW_WEEKDAYS:
         return
+    left = (company.plan.until - company.today).days
     for number, supplier in enumerate(company.suppliers):
+        if number in _NEGOTIATING_SUPPLIERS and left < _NEGOTIATION_DAYS:
+            continue
         lines = [
             (shelf, quantity)
             for shelf in company.shelves.values()

@@ -24,6 +24,7 @@ from orchestration.demo.books import Company
 from orchestration.demo.budget import Budget
 from orchestration.demo.market import FINISHED
 from orchestration.demo.opening import BEGUN
+from orchestration.demo.people import title
 from orchestration.demo.plan import DAYS, Plan
 from orchestration.demo.story import found
 from orchestration.demo.summary import SignIn, show
@@ -188,9 +189,9 @@ def _sign_ins(engine: Engine, settings: Settings, company: Company) -> list[Sign
     """Give colleagues, and a dealer and a consumer, the demo's password; it is random and stays in the home folder."""
     password = _password(settings.home / "demo.password")
     dealer = next(dealer for dealer in company.dealers if dealer.is_welcome and dealer.credit_months)
-    people = [(one.id, SignIn(one.email, password, ", ".join(one.functions))) for one in company.staff.values()]
-    people.append((dealer.id, SignIn(dealer.person.email, password, f"dealer, {dealer.tier}")))
-    people.append((company.consumers[0].id, SignIn(company.consumers[0].person.email, password, "consumer")))
+    people = [(one.id, SignIn(one.email, password, title(one.role))) for one in company.staff.values()]
+    people.append((dealer.id, SignIn(dealer.person.email, password, f"A {dealer.tier} dealer")))
+    people.append((company.consumers[0].id, SignIn(company.consumers[0].person.email, password, "A consumer")))
     with engine.begin() as connection:
         if not is_password_of(connection, people[-1][0], password):
             for id, _ in people:

@@ -39,7 +39,7 @@ class SignIn:
 
     email: str
     password: str
-    may: str
+    role: str
 
 
 def show(
@@ -78,10 +78,11 @@ def _rows(lake: Reader, query: str) -> list[dict[str, Any]]:
 def _company(
     orders: Sequence[Mapping[str, Any]], revenue: Sequence[Mapping[str, Any]], events_count: int, currency: str
 ) -> RenderableType:
-    total = sum(row["orders"] for row in orders)
-    states = ", ".join(f"{row['orders']:,} {row['status']}" for row in orders)
+    counts = {row["status"]: row["orders"] for row in orders}
+    total, delivered, cancelled = sum(counts.values()), counts.get("delivered", 0), counts.get("cancelled", 0)
+    states = f"{delivered:,} delivered, {cancelled:,} cancelled, {total - delivered - cancelled:,} under way"
     months = [row["revenue"] for row in revenue]
-    grid = Table.grid(padding=(0, 2))
+    grid = Table.grid(padding=(0, 1))
     grid.add_row("orders", f"{total:,}", states)
     grid.add_row("events", f"{events_count:,}", "in one append-only log")
     if months:
@@ -98,9 +99,10 @@ def _owed(aging: Mapping[str, Any], currency: str) -> RenderableType:
         table.add_column(
             bucket.replace("_plus", "+").replace("_", " " if bucket == "not_due" else "-"), justify="right"
         )
-    table.add_row(*(f"{amount:,.2f}" for amount in amounts))
+    table.add_row(*(f"{amount:,.0f}" for amount in amounts))
     if outstanding:
-        table.add_row(*(f"{amount / outstanding:.0%}" for amount in amounts), style="dim")
+        shares = (f"{amount / outstanding:.0%}" for amount in amounts)
+        table.add_row(*("0%" if share == "-0%" else share for share in shares), style="dim")
     return table
 
 
@@ -121,9 +123,9 @@ def _shelves(at_risk: Sequence[Mapping[str, Any]]) -> RenderableType:
 def _entrances(sign_ins: Sequence[SignIn]) -> RenderableType:
     table = Table(title=f"Sign-ins, all with the password {sign_ins[0].password}", title_justify="left")
     table.add_column("e-mail")
-    table.add_column("may work in")
+    table.add_column("is")
     for one in sign_ins:
-        table.add_row(one.email, one.may)
+        table.add_row(one.email, one.role)
     return table
 
 

@@ -13,9 +13,7 @@ from orchestration.demo.catalog import catalog, charming
 from orchestration.demo.curves import Hydraulics, duty_curve
 
 PUMPS = [good for good in catalog() if good.is_pump]
-hydraulics = st.builds(
-    Hydraulics, st.floats(0.5, 50), st.floats(2, 80), st.floats(0.2, 0.7)
-)  # small water pumps
+hydraulics = st.builds(Hydraulics, st.floats(0.5, 50), st.floats(2, 80), st.floats(0.2, 0.7))  # small water pumps
 
 
 @pytest.mark.parametrize("good", PUMPS, ids=lambda good: good.sku)

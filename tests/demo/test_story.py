@@ -20,7 +20,8 @@ def test_the_same_plan_tells_the_same_story_to_the_letter(told, small, telling, 
 def test_another_seed_tells_another_story(small, telling, engine, another_engine):
     short = replace(small, days=10)
     one, other = telling(engine, short), telling(another_engine, replace(short, seed=8))
-    assert {row.id for row in one.log} & {row.id for row in other.log} == {one.log[0].id, one.log[-1].id}  # the two markers
+    markers = {one.log[0].id, one.log[-1].id}  # of a beginning and of an end, by which any story is known
+    assert {row.id for row in one.log} & {row.id for row in other.log} == markers
     assert [row.data for row in one.log] != [row.data for row in other.log]
 
 
@@ -30,7 +31,7 @@ def test_told_again_nothing_is_added_and_the_teller_remembers_the_same(told, sma
     assert again.company.counts == told.company.counts
 
 
-@pytest.mark.parametrize("days", [1, 40, 76])
+@pytest.mark.parametrize("days", [1, 40])
 def test_killed_on_any_day_and_started_again_it_is_the_same_story(told, small, telling, engine, days):
     telling(engine, small, days)
     assert telling(engine, small).log == told.log
