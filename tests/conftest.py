@@ -35,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
     _offer(config, "history")
+    _offer(config, "shop")
     _offer(config, "small_lake")
 
 

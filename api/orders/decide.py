@@ -194,22 +194,21 @@ def _short_close(order: Order, command: ShortCloseLine, given: Given) -> Sequenc
         raise Refusal("line_not_open", message)
     closed = OrderLineShortClosed(line_no=line.line_no, quantity=rest, reason=command.reason)
     short = (LineQuantity(line_no=line.line_no, quantity=rest),)
-    return [closed, *_ending(replace(order, lines=moved(order.lines, short, "short_closed")), command.reason, given)]
+    return [closed, *_ending(replace(order, lines=moved(order.lines, short, "short_closed")), command.reason)]
 
 
-def _ending(order: Order, reason: str, given: Given) -> Sequence[Event]:
+def _ending(order: Order, reason: str) -> Sequence[Event]:
     """What an order comes to when less of it is to come: an end, or goods that are paid for now."""
     if not order.shipments and not any(line.open for line in order.goods):
         return [OrderCancelled(reason=reason)]
     if order.shipments and all(line.delivered >= line.expected for line in order.goods):
         return [OrderFulfilled()]
-    return [OrderConfirmed()] if _is_paid_for(order, given) else []
+    return [OrderConfirmed()] if _is_paid_for(order) else []
 
 
-def _is_paid_for(order: Order, given: Given) -> bool:
-    """Whether an order waits for its money no longer."""
-    waits = order.lifecycle == "placed" and not order.is_on_credit and not order.has_lapsed(given.at)
-    return waits and order.net_paid >= order.due
+def _is_paid_for(order: Order) -> bool:
+    """Whether an order that waited for its money has it."""
+    return order.lifecycle == "placed" and not order.is_on_credit and order.net_paid >= order.due
 
 
 def _ship(order: Order, command: RecordShipment) -> Sequence[Event]:
@@ -254,7 +253,8 @@ def _return(order: Order, command: RecordReturn) -> Sequence[Event]:
 def _pay(order: Order, command: RecordPayment, given: Given) -> Sequence[Event]:
     applied = OrderPaymentApplied(payment_id=command.payment_id, amount=command.amount, is_refund=command.is_refund)
     after = replace(order, paid=order.paid + command.amount)
-    return [applied, OrderConfirmed()] if command.amount > 0 and _is_paid_for(after, given) else [applied]
+    is_in_time = command.amount > 0 and not order.has_lapsed(given.at)
+    return [applied, OrderConfirmed()] if is_in_time and _is_paid_for(after) else [applied]
 
 
 def _refuse_lapsed(order: Order, given: Given) -> None:

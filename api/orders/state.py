@@ -126,7 +126,8 @@ class Order:
         """What so many pieces by line are worth when they come back, less their share of the order's discounts."""
         back = [(line, returned.get(line.line_no, 0)) for line in self.lines]
         goods = sum((line.amounts(pieces, 0)[2] for line, pieces in back if pieces), ZERO)
-        return goods + sum((gross for *_, gross in self.discounts(goods, ZERO).values()), ZERO) if goods else ZERO
+        off = sum((gross for *_, gross in self.discounts(goods, ZERO).values()), ZERO) if goods else ZERO
+        return max(ZERO, goods + off)
 
     def discounts(self, after: Decimal, before: Decimal) -> dict[int, tuple[Decimal, Decimal, Decimal]]:
         """Net, tax and gross by line of the discounts that fall on goods worth from `before` to `after` gross."""

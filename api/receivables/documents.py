@@ -121,6 +121,8 @@ def decide_credit_note(account: Account, command: IssueCreditNote, given: Given)
     _refuse_unbalanced(command.stand_alone_lines)
     lines = (*_credited(order, command), *command.stand_alone_lines)
     total = sum((line.gross for line in lines), ZERO)
+    if total <= 0 and command.return_id is not None:
+        return []  # free goods came back
     if total <= 0:
         message = f"A credit note must come to more than nothing, not {total}; name lines to give credit for."
         raise Refusal("credit_not_positive", message)
