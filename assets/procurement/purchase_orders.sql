@@ -38,20 +38,24 @@ with touches as (
     union all by name
     select aggregate_id, version, event_id, effective_at, 'cancelled' as stage from facts.purchase_order_cancelled
 ),
-begun as (select distinct aggregate_id from facts.purchase_order_received),
+stages as (
+    select
+        aggregate_id,
+        arg_max(stage, version) as newest,
+        arg_max(stage, version) filter (where stage <> 'confirmed') as settled,
+        max(version) as version,
+        arg_max(event_id, version) as event_id,
+        arg_max(effective_at, version) as updated_at,
+        max(effective_at) filter (where stage = 'sent') as sent_at
+    from touches
+    group by aggregate_id
+),
 life as (
     select
-        touches.aggregate_id,
+        * exclude (newest, settled),
         -- a new promise for the rest of a delivery leaves the order partially received
-        arg_max(touches.stage, touches.version)
-            filter (where touches.stage <> 'confirmed' or begun.aggregate_id is null) as stage,
-        max(touches.version) as version,
-        arg_max(touches.event_id, touches.version) as event_id,
-        arg_max(touches.effective_at, touches.version) as updated_at,
-        max(touches.effective_at) filter (where touches.stage = 'sent') as sent_at
-    from touches
-    left join begun using (aggregate_id)
-    group by touches.aggregate_id
+        if(newest = 'confirmed' and settled = 'partially_received', settled, newest) as stage
+    from stages
 ),
 promises as (
     select

@@ -28,8 +28,8 @@ def account(small_lake):
     """An account with one invoice of 110.00, due today."""
     issued = InvoiceGenerated(
         invoice_id=small_lake.id("inv"), number="INV-1", customer_id=small_lake.id("ann"),
-        order_id=small_lake.id("order"), order_number="SO-1", shipment_id=None, currency="USD", lines=(), net=D(100), tax=D(10), total=D(110),
-        terms="net_30", issued_on=ISSUED, due_on=DUE,
+        order_id=small_lake.id("order"), order_number="SO-1", shipment_id=None,
+        currency="USD", lines=(), net=D(100), tax=D(10), total=D(110), terms="net_30", issued_on=ISSUED, due_on=DUE,
     )  # fmt: skip
     return Account(small_lake).does(0, issued)
 
