@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -19,6 +18,8 @@ Outcome = Literal[
 ]
 ACCEPTED: frozenset[Outcome] = frozenset({"ok", "merged", "backordered", "price_changed"})
 QUANTITY_MAX = 1_000_000
+_HEADINGS = frozenset({"sku", "article", "code"})
+_SKU_SHOWN_MAX = 50  # of a line that cannot be read
 SUGGESTED_MAX = 50  # lines that get the nearest SKU: looking for it is the slow part
 
 
@@ -65,14 +66,18 @@ class Shop:
 
 def parse_csv(text: str) -> list[BulkLine]:
     """Lines of `sku,quantity[,reference]`, with commas, semicolons or tabs, with or without a heading."""
-    first = text.lstrip("\ufeff").splitlines()[0] if text.strip() else ""
-    delimiter = next((mark for mark in ("\t", ";", ",") if mark in first), ",")
-    rows = csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=delimiter, strict=False)
-    cells = [[cell.strip() for cell in row] for row in rows]
-    lines = [row for row in cells if any(row)]
-    if lines and lines[0][0].lower() in {"sku", "article", "code"}:
-        lines = lines[1:]
-    return [_line(row) for row in lines]
+    lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip(" \t;,")]
+    delimiter = next((mark for mark in ("\t", ";", ",") if lines and mark in lines[0]), ",")
+    rows = [_cells(line, delimiter) for line in lines]
+    return [_line(row) for row in rows[1 if rows and rows[0][0].lower() in _HEADINGS else 0 :]]
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """The cells of one line; read alone, so that a stray quote spoils no other line."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [""])] or [""]
+    except csv.Error:
+        return [line[:_SKU_SHOWN_MAX]]
 
 
 def _line(row: Sequence[str]) -> BulkLine:

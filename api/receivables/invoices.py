@@ -14,9 +14,10 @@ from api.reading import found_among
 from api.receivables.commands import account_id
 from api.receivables.state import ACCOUNT
 from api.receivables.views import InvoiceView, invoice_view
-from api.refusals import not_found
-from warehouse.events.receivables import InvoiceGenerated
+from api.refusals import Refusal, not_found
+from warehouse.events.receivables import InvoiceGenerated, InvoiceLine
 from warehouse.log.tables import events, states
+from warehouse.money import rounded
 
 _LOG = events.alias("log")
 # literals, not parameters: the planner matches the partial indexes of migration 0002 by their text
@@ -37,6 +38,19 @@ def issued_invoice(connection: Connection, invoice_id: UUID, by: Actor) -> Invoi
 def standing(connection: Connection, issued: InvoiceGenerated) -> InvoiceView:
     """An invoice and what is open on it."""
     return _standing(connection, [issued])[0]
+
+
+def credited(issued: InvoiceGenerated, line_no: int, quantity: int) -> InvoiceLine:
+    """So many pieces of an invoice's line as a line of a credit note; a whole line at exactly its own amounts."""
+    line = next((one for one in issued.lines if one.line_no == line_no), None)
+    if line is None:
+        raise Refusal("unknown_line", f"Invoice {issued.number} has no line {line_no}; see its lines.")
+    if quantity > line.quantity:
+        message = f"Line {line_no} of invoice {issued.number} is of {line.quantity} pieces, not of {quantity}."
+        raise Refusal("more_than_invoiced", message)
+    gross, net = (rounded(amount * quantity / line.quantity) for amount in (line.gross, line.net))
+    amounts = {"quantity": quantity, "net": net, "tax": gross - net, "gross": gross}
+    return InvoiceLine(**dict(line) | amounts)
 
 
 def newest_invoices(
@@ -61,8 +75,7 @@ def _invoices() -> Select[tuple[int, UUID, dict[str, object]]]:
 
 def _open_ids(customer_id: UUID | None) -> Select[tuple[UUID]]:
     """The ids of invoices that stand open in the accounts."""
-    keys = func.jsonb_object_keys(states.c.state["invoices"]).table_valued("value").lateral()
-    wanted = select(cast(keys.c.value, UuidType)).select_from(states.join(keys, literal(value=True)))
+    wanted = select(cast(func.jsonb_object_keys(states.c.state["invoices"]), UuidType))
     where: list[ColumnElement[bool]] = [states.c.aggregate_type == ACCOUNT.name]
     if customer_id is not None:
         where.append(states.c.aggregate_id == account_id(customer_id))

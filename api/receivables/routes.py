@@ -28,7 +28,7 @@ from api.receivables.commands import (
     WriteOffInvoice,
     account_id,
 )
-from api.receivables.invoices import issued_invoice, newest_invoices, standing
+from api.receivables.invoices import credited, issued_invoice, newest_invoices, standing
 from api.receivables.state import ACCOUNT, Account
 from api.receivables.views import AccountView, InvoiceView, PaymentView, invoice_view
 from api.refusals import not_found
@@ -133,14 +133,16 @@ def _as_payment(asked: Asked) -> Answer:
 
 
 def _credit_note(asked: Asked) -> IssueCreditNote:
-    """Credit for lines of the order that the invoice is for."""
+    """Credit for lines of an invoice, at its own rounded amounts; goods that come back are credited by their return."""
     issued = _issued(asked)
-    told = {name: one for name, one in asked.told.items() if name != "invoice_id"}
+    lines = tuple(credited(issued, one.line_no, one.quantity) for one in asked.told["lines"])
     return IssueCreditNote(
         customer_id=issued.customer_id,
         credit_note_id=derived(asked.id, "credit_note"),
         order_id=issued.order_id,
-        **told,
+        stand_alone_lines=lines,
+        reason=asked.told["reason"],
+        refund_by=asked.told["refund_by"],
     )
 
 
