@@ -27,6 +27,9 @@ _FOR_THE_OPERATOR = {
     "orchestration.imports.replay.CannotImport",
     "orchestration.users.CannotDo",
     "api.auth.tokens.SecretKeyUnusable",
+    "api.refold.UnreadableFact",
+    "assets.facts.UnknownFact",
+    "assets.facts.MisfitFact",
 }
 
 app = typer.Typer(
@@ -157,6 +160,23 @@ def bench(
     from orchestration.bench.run import bench as measure
 
     if not measure(name, json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def rebuild() -> None:
+    """Make folded states and lake anew from the log."""
+    from orchestration.rebuild import rebuild as make_anew
+
+    make_anew(_settings())
+
+
+@app.command()
+def verify() -> None:
+    """Fold and derive everything once more and name what is not as the log says."""
+    from orchestration.verify import verify as compare
+
+    if not compare(_settings()):
         raise typer.Exit(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
 from warehouse.log.position import Snapshot
@@ -36,10 +37,13 @@ def create(connection: DuckDBPyConnection) -> None:
 
 
 def account(connection: DuckDBPyConnection) -> Account | None:
-    """How far the lake has read; None before its first load."""
-    row = connection.execute(f"""
-        select snapshot, timeline_id, system_identifier, position, events, epoch_us(taken_at), today, vocabulary
-        from lake.facts.cuts where consumer = '{CONSUMER}'""").fetchone()
+    """How far the lake has read; None before its first load, or when the first was killed on its way."""
+    try:
+        row = connection.execute(f"""
+            select snapshot, timeline_id, system_identifier, position, events, epoch_us(taken_at), today, vocabulary
+            from lake.facts.cuts where consumer = '{CONSUMER}'""").fetchone()
+    except duckdb.CatalogException:
+        return None
     if row is None:
         return None
     snapshot, timeline_id, system_identifier, position, events, microseconds, today, vocabulary = row
