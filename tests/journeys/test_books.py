@@ -1,4 +1,4 @@
-"""Nothing is made or lost: the whole sales chain at random, without a database, held to the books after every command."""
+"""Nothing is made or lost: the whole sales chain at random, without a database, the books checked after every step."""
 
 from __future__ import annotations
 
