@@ -13,6 +13,14 @@ from api.refusals import Kind
 FUNCTIONS = ("category", "customers", "orders", "fulfillment", "procurement", "receivables")
 
 
+_CLAIMED = {
+    "customers": ("email",),
+    "orders": ("order_number",),
+    "procurement": ("purchase_order_number", "supplier_reference"),
+    "receivables": ("provider_payment",),
+}
+"""The natural keys that a function's streams claim: held by another, each is refused as `<scope>_taken`."""
+
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 
 
@@ -23,6 +31,7 @@ def codes_of(function: str) -> Mapping[Kind, frozenset[str]]:
     for reached in _reached(function):
         for kind, code in _written(reached):
             found[kind].add(code)
+        found["conflict"].update(f"{scope}_taken" for scope in _CLAIMED.get(reached, ()))
     found["conflict"].add("idempotency_key_reused")
     return {kind: frozenset(codes) for kind, codes in found.items()}
 

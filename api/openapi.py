@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
@@ -40,9 +41,10 @@ def complete(app: FastAPI) -> None:
 
 
 def _completed(app: FastAPI) -> dict[str, Any]:
-    found = get_openapi(
+    made = get_openapi(
         title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
     )
+    found = deepcopy(made)  # parts of it belong to the routes
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for model in (ProblemError, Problem):
         schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -54,6 +56,7 @@ def _completed(app: FastAPI) -> dict[str, Any]:
             callers = DOORS[method.upper(), path]
             operation["x-callers"] = str(callers)
             operation["responses"].pop("422", None)
+            schemas.update(_lifted(operation))
             for status, codes in _problems(path, method, operation):
                 operation["responses"][status] = _response(status, codes)
             if callers.anyone:
@@ -61,6 +64,12 @@ def _completed(app: FastAPI) -> dict[str, Any]:
             if method in _WRITES:
                 _name_headers(operation["responses"])
     return found
+
+
+def _lifted(operation: dict[str, Any]) -> dict[str, Any]:
+    """Schemas that a body written by hand brought along, taken out to stand among the others."""
+    contents = operation.get("requestBody", {}).get("content", {}).values()
+    return {name: one for content in contents for name, one in content["schema"].pop("$defs", {}).items()}
 
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tuple[str, Collection[str]]]:
@@ -103,7 +112,7 @@ def _thing(path: str) -> str:
 def _response(status: str, codes: Collection[str]) -> dict[str, Any]:
     listed = sorted(codes)
     example = {
-        "type": f"/docs/problems#{listed[0]}",
+        "type": f"urn:jovey:problem:{listed[0]}",
         "title": _WHAT[status].rstrip("."),
         "status": int(status),
         "detail": "What, which one, and what to do about it.",

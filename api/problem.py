@@ -33,7 +33,7 @@ class ProblemError(BaseModel):
 class Problem(BaseModel):
     """What went wrong. `code` is stable: programs go by it, people by `detail`."""
 
-    type: str = Field(description="Address of the code's description.", examples=["/docs/problems#credit_exceeded"])
+    type: str = Field(description="The code as a URI, for those who go by it.", examples=["urn:jovey:problem:credit_exceeded"])
     title: str = Field(examples=["Conflict"])
     status: int = Field(examples=[409])
     detail: str = Field(description="What, which one, and what to do about it.")
@@ -60,7 +60,7 @@ def problem(
 ) -> Response:
     """The answer that says what went wrong."""
     said = Problem(
-        type=f"/docs/problems#{code}",
+        type=f"urn:jovey:problem:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from orchestration.api_reference import api_page
 from orchestration.reference import events_page, tables_page
 from warehouse.settings import Settings
 
@@ -27,6 +28,7 @@ def env_example() -> str:
 
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     ".env.example": env_example,
+    "docs/api.md": api_page,
     "docs/events.md": events_page,
     "docs/tables.md": tables_page,
 }
