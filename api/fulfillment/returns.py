@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
+from api.category.state import PRODUCT
 from api.command import Peek, Reads
+from api.customers.state import CUSTOMER
 from api.fulfillment.commands import ApproveReturn, CloseReturn, InspectReturn, ReceiveReturn, RequestReturn, stock_id
 from api.fulfillment.state import RETURN, STOCK, Return
 from api.given import Given
@@ -52,7 +54,10 @@ def decide_return(back: Return, command: ReturnCommand, given: Given) -> Sequenc
 
 
 def reads_of_return(command: ReturnCommand, peek: Peek) -> Reads:
-    """The order it comes from; inspection also moves stock, the buyer's account and the credit notes' numbers."""
+    """The order it comes from; inspection also moves stock, the buyer's account and the credit notes' numbers.
+
+    The products are looked at by what goes back on the shelf, and the buyer by the credit note.
+    """
     if isinstance(command, RequestReturn):
         return Reads(locked=(ORDER.ref(command.order_id),))
     back: Return = peek(RETURN, command.return_id)
@@ -63,12 +68,13 @@ def reads_of_return(command: ReturnCommand, peek: Peek) -> Reads:
     if not isinstance(command, InspectReturn):
         return Reads()
     return Reads(
+        shared=(CUSTOMER.ref(back.customer_id), *(PRODUCT.ref(line.product_id) for line in back.lines)),
         locked=(
             ORDER.ref(back.order_id),
             ACCOUNT.ref(account_id(back.customer_id)),
             SERIES.ref(series_id(CREDIT_NOTES)),
             *(STOCK.ref(stock_id(line.sku, back.location)) for line in back.lines),
-        )
+        ),
     )
 
 
