@@ -125,6 +125,13 @@ class RecordReturn(_OrderCommand):
     lines: tuple[LineQuantity, ...]
 
 
+class RecordCredit(_OrderCommand):
+    """Credit was given on the order's invoices though nothing came back."""
+
+    credit_note_id: UUID
+    amount: Amount
+
+
 class RecordPayment(_OrderCommand):
     """Money was put against the order (negative: taken back, or given back to the buyer when `is_refund`)."""
 

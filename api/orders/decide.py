@@ -17,6 +17,7 @@ from api.orders.commands import (
     ExpireOrder,
     HoldOrder,
     PlaceOrder,
+    RecordCredit,
     RecordDelivery,
     RecordPayment,
     RecordPicking,
@@ -40,6 +41,7 @@ from warehouse.events.orders import (
     LineQuantity,
     OrderCancelled,
     OrderConfirmed,
+    OrderCredited,
     OrderExpired,
     OrderFulfilled,
     OrderHeld,
@@ -71,6 +73,7 @@ OrderCommand = (
     | RecordDelivery
     | RecordReturnRequest
     | RecordReturn
+    | RecordCredit
     | RecordPayment
 )
 
@@ -105,6 +108,8 @@ def decide_order(order: Order, command: OrderCommand, given: Given) -> Sequence[
             return [OrderReturnRequested(return_id=id, lines=lines)]
         case RecordReturn():
             return _return(order, command)
+        case RecordCredit(credit_note_id=id, amount=amount):
+            return [OrderCredited(credit_note_id=id, amount=amount)]
         case RecordPayment():
             return _pay(order, command, given)
         case _:

@@ -17,6 +17,7 @@ from warehouse.events.orders import (
     LineQuantity,
     OrderCancelled,
     OrderConfirmed,
+    OrderCredited,
     OrderExpired,
     OrderFulfilled,
     OrderHeld,
@@ -54,6 +55,7 @@ OrderEvent = (
     | OrderReturnClosed
     | OrderLineReturned
     | OrderLineShortClosed
+    | OrderCredited
     | OrderPaymentApplied
     | OrderCancelled
     | OrderExpired
@@ -82,6 +84,7 @@ class Order:
     net: Decimal = ZERO
     tax: Decimal = ZERO
     total: Decimal = ZERO
+    allowance: Decimal = ZERO
     paid: Decimal = ZERO
     refunded: Decimal = ZERO
     lifecycle: Lifecycle = "none"
@@ -113,9 +116,10 @@ class Order:
 
     @property
     def due(self) -> Decimal:
-        """What the buyer owes in all, less what will not come and what was taken back."""
+        """What the buyer owes in all, less what will not come, what was taken back and what was allowed."""
         short = (line.amounts(line.quantity, line.expected)[2] for line in self.lines if line.short_closed)
-        return self.total - sum(short, ZERO) - self.credited({line.line_no: line.returned for line in self.lines})
+        back = self.credited({line.line_no: line.returned for line in self.lines})
+        return self.total - sum(short, ZERO) - back - self.allowance
 
     @property
     def uninvoiced(self) -> Decimal:
@@ -260,6 +264,8 @@ def evolve_order(order: Order, recorded: Recorded[Any]) -> Order:
         case OrderLineShortClosed():
             short = (LineQuantity(line_no=event.line_no, quantity=event.quantity),)
             return replace(order, lines=moved(order.lines, short, "short_closed"))
+        case OrderCredited():
+            return replace(order, allowance=order.allowance + event.amount)
         case OrderPaymentApplied():
             if event.is_refund:
                 return replace(order, refunded=order.refunded - event.amount)

@@ -138,6 +138,8 @@ class CreditedLine(Command):
 class IssueCreditNote(_AccountCommand):
     """Give credit: for returned lines of an order (at the invoice's rounded amounts), or for lines that stand alone.
 
+    Lines that stand alone with an order are an allowance on what was invoiced: so much less is due of it.
+
     It settles the order's open invoices at once, without an order or a refund also others, the oldest due first. By
     `refund_by` the rest is paid out: of lines of an order those marked, never more than was paid for the order.
     """

@@ -126,6 +126,8 @@ def decide_credit_note(account: Account, command: IssueCreditNote, given: Given)
     if total <= 0:
         message = f"A credit note must come to more than nothing, not {total}; name lines to give credit for."
         raise Refusal("credit_not_positive", message)
+    if order is not None and command.return_id is None:
+        _refuse_over_invoiced(order, total)
     note = CreditNoteIssued(
         credit_note_id=command.credit_note_id,
         number=document_number(CREDIT_NOTES, given.state(SERIES, series_id(CREDIT_NOTES)).count + 1),
@@ -148,6 +150,14 @@ def refuse_unknown_customer(customer_id: UUID, given: Given) -> None:
     """An account belongs to somebody we know."""
     if not given.state(CUSTOMER, customer_id).exists:
         raise not_found("customer", customer_id)
+
+
+def _refuse_over_invoiced(order: Order, total: Decimal) -> None:
+    """Credit without a return is an allowance on what was invoiced; all of them come to no more than that."""
+    invoiced = order.due - order.uninvoiced
+    if total > invoiced:
+        message = f"{invoiced} of order {order.number} is invoiced and not credited yet; {total} is more."
+        raise Refusal("more_than_invoiced", message)
 
 
 def _refuse_unbalanced(lines: Iterable[InvoiceLine]) -> None:
@@ -192,17 +202,16 @@ def _settled(
     """What the note settles of the order's invoices, then of others; what it pays out; the rest stays on account."""
     invoices = account.oldest_due_first()
     own = [invoice for invoice in invoices if order and invoice.order_id == command.order_id]
-    from_order_id = command.order_id if command.return_id else None
     left = note.total
     for invoice, share in allocations(left, own):
         left -= share
-        yield _credit_allocated(note, invoice, share, from_order_id)
+        yield _credit_allocated(note, invoice, share)
     left = left if order is None else min(left, max(ZERO, order.net_paid))  # a debt written off is not paid out
     if command.refund_by is not None:
         if (amount := min(left, _refundable(command, note))) > 0:
             yield CreditNoteRefunded(
                 credit_note_id=note.credit_note_id,
-                order_id=from_order_id,
+                order_id=command.order_id,
                 amount=amount,
                 method=command.refund_by,
                 paid_on=note.issued_on,
@@ -210,7 +219,7 @@ def _settled(
         return
     others = [invoice for invoice in invoices if not order or invoice.order_id != command.order_id]
     for invoice, share in allocations(left, others):
-        yield _credit_allocated(note, invoice, share, from_order_id)
+        yield _credit_allocated(note, invoice, share)
 
 
 def _refundable(command: IssueCreditNote, note: CreditNoteIssued) -> Decimal:
@@ -221,13 +230,11 @@ def _refundable(command: IssueCreditNote, note: CreditNoteIssued) -> Decimal:
     return sum((line.gross for line in note.lines if line.line_no not in kept), ZERO)
 
 
-def _credit_allocated(
-    note: CreditNoteIssued, invoice: Invoice, amount: Decimal, from_order_id: UUID | None
-) -> CreditNoteAllocated:
+def _credit_allocated(note: CreditNoteIssued, invoice: Invoice, amount: Decimal) -> CreditNoteAllocated:
     return CreditNoteAllocated(
         credit_note_id=note.credit_note_id,
         invoice_id=invoice.id,
         order_id=invoice.order_id,
         amount=amount,
-        from_order_id=from_order_id,
+        from_order_id=note.order_id,
     )

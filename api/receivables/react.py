@@ -9,7 +9,7 @@ from uuid import UUID
 from api.command import Command
 from api.decider import React
 from api.given import Given
-from api.orders.commands import RecordPayment
+from api.orders.commands import RecordCredit, RecordPayment
 from api.orders.state import ORDER
 from api.receivables.commands import AssignDocumentNumber, GenerateInvoice
 from api.receivables.policy import CREDIT_NOTES, INVOICES
@@ -47,10 +47,12 @@ def number_invoice(recorded: Recorded[InvoiceGenerated], given: Given) -> Iterat
     yield AssignDocumentNumber(series=INVOICES, number=event.number, document_id=event.invoice_id)
 
 
-def number_credit_note(recorded: Recorded[CreditNoteIssued], given: Given) -> Iterator[Command]:
-    """The series records which document took its number."""
+def book_credit_note(recorded: Recorded[CreditNoteIssued], given: Given) -> Iterator[Command]:
+    """The series records which document took its number; if nothing came back for it, less is due of its order."""
     event = recorded.event
     yield AssignDocumentNumber(series=CREDIT_NOTES, number=event.number, document_id=event.credit_note_id)
+    if event.order_id is not None and event.return_id is None:
+        yield RecordCredit(order_id=event.order_id, credit_note_id=event.credit_note_id, amount=event.total)
 
 
 def count_prepayment(recorded: Recorded[PaymentReceived], given: Given) -> Iterator[Command]:
@@ -73,9 +75,9 @@ def discount_allocation(recorded: Recorded[PaymentUnallocated], given: Given) ->
 
 
 def count_credit(recorded: Recorded[CreditNoteAllocated], given: Given) -> Iterator[Command]:
-    """Credit put against an order's invoice counts for that order; what returned goods gave is no longer theirs.
+    """Credit put against an order's invoice counts for that order, no longer for the one it was given for.
 
-    Against the invoice of its own order it changes nothing: what came back is not due any more.
+    Against the invoice of its own order it changes nothing: what came back or was allowed is not due any more.
     """
     event = recorded.event
     yield from _moved(event.credit_note_id, event.from_order_id, event.order_id, event.amount)
@@ -110,7 +112,7 @@ def _moved(payment_id: UUID, giver: UUID | None, taker: UUID | None, amount: Dec
 REACTIONS: dict[type[Event], React] = {
     OrderLineShipped: invoice,
     InvoiceGenerated: number_invoice,
-    CreditNoteIssued: number_credit_note,
+    CreditNoteIssued: book_credit_note,
     PaymentReceived: count_prepayment,
     PaymentAllocated: count_allocation,
     PaymentUnallocated: discount_allocation,

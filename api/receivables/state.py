@@ -80,7 +80,7 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class OnAccount:
-    """What is left of a payment (that came in for an order) or of a credit note (given for an order's goods)."""
+    """What is left of a payment (that came in for an order) or of a credit note (that was given for one)."""
 
     left: Decimal
     order_id: UUID | None
@@ -159,7 +159,7 @@ def evolve_account(account: Account, recorded: Recorded[Any]) -> Account:
         case PaymentRefunded():
             return replace(account, payments=_less(account.payments, event.payment_id, event.amount))
         case CreditNoteIssued():
-            rest = OnAccount(event.total, event.order_id if event.return_id else None)
+            rest = OnAccount(event.total, event.order_id)
             account = replace(account, customer_id=event.customer_id, currency=event.currency)
             return replace(account, credit_notes={**account.credit_notes, event.credit_note_id: rest})
         case CreditNoteAllocated():

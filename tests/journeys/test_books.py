@@ -189,7 +189,7 @@ OFTEN = {"order": 6, "staff_order": 3, "send": 9, "plan": 2, "pick": 2, "pack": 
 OFTEN |= {"pay_order": 5, "pay_invoice": 2, "ask_back": 5, "approve": 3, "receive": 3, "inspect": 5, "receive_stock": 4}
 SELDOM = (
     "pay allocate unallocate refund cancel hold release close_line expire close_back cancel_shipment write_off credit"
-    " put_credit pay_credit hold_account release_account adjust count transfer wait"
+    " allow put_credit pay_credit hold_account release_account adjust count transfer wait"
 )
 WISHES = tuple(name for name, times in OFTEN.items() for _ in range(times)) + tuple(SELDOM.split())
 PIECES = st.integers(1, 7)
@@ -427,6 +427,23 @@ def _credit(books, which, other, pieces, flag):
             credit_note_id=named("note", books.count),
             stand_alone_lines=(line,),
             reason="x",
+            refund_by="cash" if flag else None,
+        )
+    )
+
+
+def _allow(books, which, other, pieces, flag):
+    """Credit on an invoice though nothing came back."""
+    order = _pick_one(books.all(ORDER), which)
+    line = {"line_no": 1, "kind": "product", "sku": "P-1", "description": "dent", "quantity": 1, "tax_rate": 0}
+    amount = {"unit_price": pieces, "net": pieces, "tax": 0, "gross": pieces}
+    return order and books.does(
+        IssueCreditNote(
+            customer_id=order.customer_id,
+            credit_note_id=named("note", books.count),
+            order_id=order.id,
+            stand_alone_lines=(InvoiceLine(**line, **amount),),
+            reason="dent",
             refund_by="cash" if flag else None,
         )
     )

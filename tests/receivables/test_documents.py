@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from api.orders.commands import RecordCredit, RecordPayment
 from api.receivables.commands import AssignDocumentNumber, CreditedLine, GenerateInvoice, IssueCreditNote
-from warehouse.events.orders import OrderLineReturned
+from warehouse.events.orders import OrderCredited, OrderLineReturned
 from warehouse.events.receivables import (
     CreditNoteAllocated,
     CreditNoteIssued,
@@ -327,8 +328,24 @@ def test_goodwill_for_an_order_settles_it_and_pays_out_no_more_than_was_paid(his
     outcome = told.when(goodwill(shop, order_id=shop.order, refund_by="cash"))
 
     settled, paid_out = outcome.events[1:]
-    assert (settled.amount, settled.from_order_id) == (5, None)
-    assert (paid_out.amount, paid_out.order_id) == (3, None)
+    assert (settled.amount, settled.from_order_id) == (5, shop.order)
+    assert (paid_out.amount, paid_out.order_id) == (3, shop.order)
+    outcome.causes(
+        AssignDocumentNumber(series="CN", number="CN-000001", document_id=shop.note),
+        RecordCredit(order_id=shop.order, credit_note_id=shop.note, amount=Decimal("12.00")),
+        RecordPayment(order_id=shop.order, payment_id=shop.note, amount=Decimal("-3.00"), is_refund=True),
+    )
+
+
+def test_allowances_on_an_order_come_to_no_more_than_was_invoiced(history, shop):
+    told = shop.sold(shop.opened(history), None, shop.shipped((1, 1)))
+    assert told.when(goodwill(shop, "110.00", order_id=shop.order)).events
+    assert "110.00" in told.when(goodwill(shop, "110.01", order_id=shop.order)).refused("more_than_invoiced").message
+    allowed = told.when(RecordCredit(order_id=shop.order, credit_note_id=shop.note, amount=Decimal("60.00")))
+    allowed.then(OrderCredited(credit_note_id=shop.note, amount=Decimal("60.00")))
+    assert allowed.state.due == Decimal("313.98")
+    more = goodwill(shop, "50.01", order_id=shop.order, credit_note_id=named("note", "2"))
+    allowed.when(more).refused("more_than_invoiced")
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,16 @@ class OrderLineShortClosed(Event):
     reason: str
 
 
+class OrderCredited(Event):
+    """Credit was given on what was invoiced, and no goods came back for it: so much less is due."""
+
+    stream: ClassVar[str] = "order"
+    type: ClassVar[str] = "order.credited"
+
+    credit_note_id: UUID
+    amount: Amount
+
+
 class OrderPaymentApplied(Event):
     """Money was put against the order; negative when it was taken back."""
 

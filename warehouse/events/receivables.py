@@ -189,7 +189,7 @@ class CreditNoteAllocated(Event):
     invoice_id: UUID
     order_id: UUID | None
     amount: Amount
-    from_order_id: UUID | None = Field(None, description="The order whose returned goods it was given for.")
+    from_order_id: UUID | None = Field(None, description="The order the credit was given for.")
 
 
 class CreditNoteRefunded(Event):
@@ -199,7 +199,7 @@ class CreditNoteRefunded(Event):
     type: ClassVar[str] = "credit_note.refunded"
 
     credit_note_id: UUID
-    order_id: UUID | None = Field(description="The order whose returned goods it was given for.")
+    order_id: UUID | None = Field(description="The order the credit was given for.")
     amount: Amount
     method: PaymentMethod
     paid_on: date
