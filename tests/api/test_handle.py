@@ -15,7 +15,7 @@ import api.handle
 from api.actor import Actor, system
 from api.category.commands import ChangePrice, CreateProduct, DescribeProduct, product_id
 from api.category.state import PRODUCT
-from api.customers.commands import InviteStaffMember, RegisterCustomer, UpdateProfile
+from api.customers.commands import RegisterCustomer
 from api.customers.state import CUSTOMER
 from api.decider import Decider
 from api.fulfillment.commands import stock_id
@@ -33,7 +33,7 @@ from api.procurement.state import PURCHASE_ORDER
 from api.refusals import Refusal
 from api.rules import Rules
 from warehouse.ids import derived_at, named
-from warehouse.log.append import load, peek
+from warehouse.log.append import load
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUSE = system("test")
@@ -53,56 +53,6 @@ def asked(command, *, key="once", by=HOUSE, at=NOON, **fields):
 
 def price(new):
     return ChangePrice(product_id=PUMP, new_price=Decimal(new), reason="market")
-
-
-@pytest.fixture
-def writer(database):
-    """As the API writes: in the role that may append."""
-    engine = database.engine("jovey_append")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def state(writer):
-    def look(stream, id):
-        with writer.connect() as connection:
-            return next((stream.parse(found.state) for found in peek(connection, [id])), None)
-
-    return look
-
-
-@pytest.fixture
-def count(writer):
-    def look(table):
-        with writer.connect() as connection:
-            return connection.execute(text(f"select count(*) from jovey.{table}")).scalar_one()
-
-    return look
-
-
-@pytest.fixture
-def meanwhile(writer, engine, eventually):
-    """Let a command reach its last moment before commit, start another, and go on once that one waits for a lock."""
-
-    def run(first: Request, second: Request):
-        waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-
-        def is_waiting():
-            with engine.connect() as connection:  # the superuser's: others do not see what a session waits for
-                return connection.execute(text(waiting)).first() is not None
-
-        with ThreadPoolExecutor(1) as pool:
-            started = []
-
-            def before_commit(_):
-                started.append(pool.submit(handle, writer, second, RULES))
-                eventually(is_waiting)
-
-            handled = handle_all(writer, [first], RULES, beside=before_commit)
-            return handled[0], started[0]
-
-    return run
 
 
 @pytest.fixture
@@ -286,46 +236,6 @@ def test_masters_are_read_by_many_at_once_and_change_alone(database, writer):
 
     handle_all(writer, [asked(other, key="other")], RULES, beside=beside)
     impatient.dispose()
-
-
-# natural keys
-
-
-def test_an_address_belongs_to_one_person(writer, count):
-    eve = RegisterCustomer(customer_id=UUID(int=1), name="Eve", email="eve@example.org")
-    handle(writer, asked(eve), RULES)
-
-    mallory = eve.model_copy(update={"customer_id": UUID(int=2)})
-    colleague = InviteStaffMember(
-        staff_id=UUID(int=4), name="Eve", email="EVE@example.org", staff_role="buyer", function_access=()
-    )
-    for wish in (mallory, colleague):
-        with pytest.raises(Refusal, match="email_taken") as refused:
-            handle(writer, asked(wish, key="other"), RULES)
-        assert refused.value.message == 'the email "eve@example.org" belongs to another'
-    assert count("events") == 1
-
-
-def test_an_address_let_go_can_be_taken_up(writer, state):
-    eve = RegisterCustomer(customer_id=UUID(int=1), name="Eve", email="eve@example.org")
-    moved = UpdateProfile(customer_id=UUID(int=1), name="Eve", email="eve@new.example.org")
-    mallory = eve.model_copy(update={"customer_id": UUID(int=2)})
-
-    handle_all(writer, [asked(eve), asked(moved)], RULES)
-    handle(writer, asked(mallory, key="other"), RULES)
-
-    assert state(CUSTOMER, UUID(int=2)).email == "eve@example.org"
-
-
-def test_of_two_who_want_one_address_at_once_one_gets_it(meanwhile, count):
-    eve = RegisterCustomer(customer_id=UUID(int=1), name="Eve", email="eve@example.org")
-    mallory = eve.model_copy(update={"customer_id": UUID(int=2)})
-
-    _, second = meanwhile(asked(eve), asked(mallory, key="other"))
-
-    with pytest.raises(Refusal, match="email_taken"):
-        second.result()
-    assert [count("events"), count("unique_claims")] == [1, 1]
 
 
 # many commands, many streams

@@ -24,8 +24,7 @@ from api.procurement.commands import (
     ShortClosePurchaseOrder,
     UpdateSupplier,
 )
-from api.procurement.policy import line_total, order_total, purchase_order_number, receivable_quantity
-from api.procurement.state import PURCHASE_ORDER, SUPPLIER, PurchaseLine, PurchaseOrder, Supplier
+from api.procurement.state import Supplier
 from warehouse.events.category import ProductCreated, ProductDeactivated
 from warehouse.events.procurement import (
     PurchaseOrderApproved,
@@ -364,39 +363,6 @@ def test_what_was_confirmed_is_not_sent_again(sent):
 @pytest.mark.parametrize("wish", [APPROVE, SEND, CONFIRM, receive(), SHORT_CLOSE, CANCEL])
 def test_an_order_never_drafted_is_not_found(history, wish):
     history.when(wish).refused("purchase_order_not_found", "not_found")
-
-
-# figures, lists and natural keys
-
-
-def test_figures_of_buying():
-    assert line_total(3, Decimal("0.3350")) == Decimal("1.01")  # 1.005, half away from zero
-    assert order_total([]) == Decimal(0)
-    assert [receivable_quantity(10, got, Decimal("0.05")) for got in (0, 9, 10, 11)] == [10, 1, 0, 0]
-    assert receivable_quantity(20, 0, Decimal("0.05")) == 21
-    assert purchase_order_number(ORDER, date(2026, 3, 2)) == NUMBER
-
-
-def test_a_number_stands_for_one_order_and_a_reference_for_one_of_its_supplier(sent):
-    named = CONFIRM.model_copy(update={"supplier_reference": "A-1"})
-
-    number, reference = ("purchase_order_number", NUMBER), ("supplier_reference", f"{ACME} A-1")
-    assert list(PURCHASE_ORDER.claims(PurchaseOrder())) == []
-    assert list(PURCHASE_ORDER.claims(sent.state)) == [number]
-    assert list(PURCHASE_ORDER.claims(sent.when(named).state)) == [number, reference]
-
-
-def test_orders_and_suppliers_survive_being_stored():
-    line = PurchaseLine(1, product_id("JP-1"), "JP-1", 10, Decimal("1.2345"), 3)
-    order = PurchaseOrder(
-        number=NUMBER, supplier_id=ACME, lines=(line,), expected_on=date(2026, 3, 2), receipts=(ACME,)
-    )
-    acme = Supplier(name="Acme", quality_rating=Decimal("4.5"), is_active=True)
-
-    assert PURCHASE_ORDER.parse(PURCHASE_ORDER.dump(order)) == order
-    assert SUPPLIER.parse(SUPPLIER.dump(acme)) == acme
-    assert [SUPPLIER.status(acme), SUPPLIER.status(Supplier())] == ["active", "inactive"]
-    assert PURCHASE_ORDER.status(order) == "draft"
 
 
 def arrived(line_no, sku, quantity, cost):
