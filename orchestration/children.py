@@ -31,7 +31,7 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Child:
-    """A program to run: `name` names its log file, `is_healthy` says whether it serves yet."""
+    """A program to run: `name` names its log file, `is_healthy` says if it serves yet, or raises if it never will."""
 
     name: str
     command: Sequence[str]

@@ -17,8 +17,12 @@ LOOPBACK = "127.0.0.1"  # Dagster has no sign-in of its own
 _LOCATION = "jovey"
 _ANSWER_SECONDS_MAX = 2
 _LOCATIONS_LOADED = """{ workspaceOrError { ... on Workspace { locationEntries {
-    loadStatus locationOrLoadError { __typename } } } } }"""
+    locationOrLoadError { __typename ... on PythonError { className cause { message } } } } } } }"""
 _DAEMONS_HEALTHY = "{ instance { daemonHealth { allDaemonStatuses { required healthy } } } }"
+
+
+class DefinitionsBroken(Exception):
+    """Our own definitions cannot be imported; the message holds the error."""
 
 
 def stages(
@@ -88,10 +92,13 @@ def _shared_workspace(port: int) -> str:
 
 
 def _has_loaded(port: int) -> bool:
-    """Dagster's web server answers and has loaded our definitions without an error."""
+    """Dagster's web server answers and has loaded our definitions. Raises DefinitionsBroken when it never will."""
     entries = _asked(port, _LOCATIONS_LOADED).get("workspaceOrError", {}).get("locationEntries", [])
-    loaded = {"loadStatus": "LOADED", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
-    return bool(entries) and all(entry == loaded for entry in entries)
+    found = [entry["locationOrLoadError"] or {} for entry in entries]
+    for broken in (each for each in found if each.get("className") == "DagsterUserCodeLoadError"):
+        cause = (broken["cause"] or {}).get("message", "see code-server.log").strip()
+        raise DefinitionsBroken(f"Dagster cannot load orchestration.definitions: {cause}")
+    return bool(found) and all(each.get("__typename") == "RepositoryLocation" for each in found)
 
 
 def _daemons_live(web_port: int) -> bool:
