@@ -20,8 +20,10 @@ _FOR_THE_OPERATOR = {
     "warehouse.lake.attach.LakeBusy",
     "orchestration.up.CannotServe",
     "orchestration.children.ChildEnded",
+    "orchestration.programs.DefinitionsBroken",
     "orchestration.sql_prompt.QuestionRefused",
     "orchestration.bench.run.UnknownBench",
+    "orchestration.bench.whole_house.NeverUp",
     "orchestration.demo.run.CannotDemo",
     "orchestration.imports.source.BadFile",
     "orchestration.imports.replay.CannotImport",
@@ -160,6 +162,20 @@ def bench(
     from orchestration.bench.run import bench as measure
 
     if not measure(name, json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def soak(
+    *,
+    minutes: Annotated[float, typer.Option(min=0.2, help="How long to take orders.")] = 30,
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+) -> None:
+    """Take orders for half an hour in a home of its own, and see that nothing grows, falls over or is lost."""
+    from orchestration.bench.run import report
+    from orchestration.bench.soak import soak as trade
+
+    if not report(trade(minutes), json):
         raise typer.Exit(1)
 
 

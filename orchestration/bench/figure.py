@@ -19,4 +19,4 @@ class Figure:
 
 def at_most(name: str, value: float, unit: str, limit: float) -> Figure:
     """A figure that promises not to exceed `limit`."""
-    return Figure(name, value, unit, limit, value / limit, value <= limit)
+    return Figure(name, value, unit, limit, value / limit if limit else None, value <= limit)

@@ -26,7 +26,11 @@ def bench(name: str, json_file: Path | None = None) -> bool:
     chosen = names() if name == ALL else [name]
     if not set(chosen) <= set(names()):
         raise UnknownBench(f"There is no bench {name}; there are: {', '.join((*names(), ALL))}.")
-    figures = [figure for each in chosen for figure in _figures(each)]
+    return report([figure for each in chosen for figure in _figures(each)], json_file)
+
+
+def report(figures: Sequence[Figure], json_file: Path | None = None) -> bool:
+    """Print the figures' table and write `json_file`; True when every promise holds."""
     Console().print(_table(figures))
     if json_file:
         json_file.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n", encoding="utf-8")
