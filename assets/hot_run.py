@@ -80,9 +80,7 @@ def refresh(
             cuts.create(connection)
             before = cuts.account(connection)
             run = _Run(connection, engine, graph, vocabulary, before, now, today, variables(settings))
-            refreshed = run.refreshed(frozenset(anew))
-            connection.execute("rollback" if refreshed.is_idle and before else "commit")
-            return refreshed
+            return run.refreshed(frozenset(anew))
     finally:
         engine.dispose()
 
@@ -108,6 +106,7 @@ class _Run:
     values: Mapping[str, str]
 
     def refreshed(self, anew: frozenset[str]) -> Refreshed:
+        """Do all of it in the transaction that was begun, and end that: nothing is written where nothing was due."""
         account, loaded, touched = self._facts()
         redefined = self._redefined()
         causes = touched | redefined | self._moved() | anew
@@ -116,10 +115,12 @@ class _Run:
         stale = self.graph.downstream(causes)
         rows = dict(self._build(stale, redefined))
         checks = tuple(self._check(frozenset(rows)))
-        if self.before and not loaded.events and not rows and self.before.vocabulary == account.vocabulary:
+        if self.before and not causes and not loaded.events and self.before.vocabulary == account.vocabulary:
+            self.connection.execute("rollback")
             account = self.before
         else:
             cuts.store(self.connection, account)
+            self.connection.execute("commit")
         token = encode(account.cut.snapshot)
         return Refreshed(token, account.position, account.taken_at, loaded.events, rows, checks)
 

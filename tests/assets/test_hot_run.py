@@ -134,6 +134,24 @@ def test_new_sql_makes_its_table_and_what_stands_on_it_anew(quarry):
     assert quarry.read(said) == [("In half grams.",)]
 
 
+def test_a_macro_that_only_readers_call_is_there_after_the_run_that_found_it(quarry):
+    quarry.refresh()
+    quarry.writes("stones.heavier", "-- about: Rows.\n-- macro: heavier(than)\nfrom stones.stones where weight > than")
+    quarry.happens("a", StoneFound(weight=3), StoneFound(weight=5))
+    quarry.refresh()
+    assert quarry.read("select weight from stones.heavier(4)") == [(5,)]
+    quarry.writes("stones.heavier", "-- about: Rows.\n-- macro: heavier(than)\nfrom stones.stones where weight >= than")
+    assert quarry.refresh().is_idle
+    assert quarry.read("select weight from stones.heavier(5)") == [(5,)]
+
+
+def test_a_column_that_came_to_a_quiet_fact_is_there_at_once(quarry):
+    quarry.refresh()
+    quarry.vocabulary = Vocabulary({StoneFoundLightly.type: StoneFoundLightly, StoneLost.type: StoneLost}, {})
+    quarry.refresh()
+    assert quarry.read(f"select finder from {FOUND}") == []
+
+
 def test_a_table_can_be_asked_for_anew(quarry):
     quarry.refresh()
     assert list(quarry.refresh(anew=["stones.losses"]).rows) == ["stones.losses"]
