@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from assets.table import Checked
 from orchestration.imports.clerk import IMPORTER, Clerk
 from orchestration.imports.invoices import BAD_DEBT
 from orchestration.imports.source import TREATMENTS
@@ -60,13 +61,17 @@ from facts.inventory_received where created_by = $importer and source = 'return'
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an import did: `table` is file against lake, `kinds` every line by treatment, `seconds` by stage."""
+    """What an import did: `table` is file against lake, `kinds` every line by treatment, `seconds` by stage.
+
+    `failures` are the lake's own checks that its tables did not pass.
+    """
 
     until: datetime
     table: pl.DataFrame
     kinds: pl.DataFrame
     notes: tuple[tuple[str, int], ...]
     seconds: dict[str, float]
+    failures: tuple[Checked, ...] = ()
 
     @property
     def is_equal(self) -> bool:

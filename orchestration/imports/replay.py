@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Engine
 
@@ -18,17 +18,17 @@ class CannotImport(Exception):
     """The import cannot go on; the message is one sentence for the operator."""
 
 
-def replay(engine: Engine, steps: Iterable[Step], rules: Rules, done: Callable[[int], None]) -> None:
+def replay(engine: Engine, steps: Iterable[Step], rules: Rules) -> Iterator[int]:
     """Handle all steps, each batch wholly or not at all; what was handled before is answered from its receipt.
 
-    `done` hears after each batch how many lines it stood for. Raises CannotImport when the company's rules refuse.
+    Yields after each batch how many lines it stood for. Raises CannotImport when the company's rules refuse.
     """
     for batch in batches(steps):
         try:
             handle_all(engine, [request for step in batch for request in step.requests], rules)
         except Refusal as refusal:
             raise CannotImport(_sentence(refusal)) from refusal
-        done(sum(step.lines for step in batch))
+        yield sum(step.lines for step in batch)
 
 
 def batches(steps: Iterable[Step]) -> Iterator[list[Step]]:

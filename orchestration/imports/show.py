@@ -39,6 +39,8 @@ def show(console: Console, report: Report) -> None:
     console.print(_notes(report))
     stages = ", ".join(f"{stage} {seconds:,.1f} s" for stage, seconds in report.seconds.items())
     console.print(f"Imported up to {report.until:%Y-%m-%d %H:%M}: {stages}.")
+    for check in report.failures:
+        console.print(f"[red]{check.table} fails its check {check.name} in {check.offenders:,} rows.[/red]")
     if report.is_equal:
         console.print("File and lake are equal to the cent and to the piece.")
     else:

@@ -123,6 +123,7 @@ def log(engine):
 def test_file_and_lake_are_equal_by_month_and_kind(importing, write, dirt):
     report = importing(write(dirt))
     assert report.is_equal
+    assert not report.failures
     kinds = Counter(report.table["kind"].to_list())
     assert set(kinds) == {
         *("goods sold", "charges", "goods credited", "charges credited"),
@@ -230,6 +231,14 @@ def test_another_edition_of_the_file_is_refused_whole(importing, log, write, dir
     assert log() == before
 
 
+def test_the_lake_follows_in_slices(importing, write, year, monkeypatch):
+    monkeypatch.setattr("orchestration.imports.run.REFRESH_LINES", 400)
+    monkeypatch.setattr("orchestration.imports.replay.BATCH_LINES", 100)
+    report = importing(write(list(year(12, 8))))
+    assert report.is_equal
+    assert not report.failures
+
+
 def test_what_the_rules_refuse_is_said(importing, write, dirt, engine):
     path = write(dirt)
     importing(path, 10)
@@ -268,4 +277,5 @@ def test_a_slice_of_the_real_file_reconciles(importing):
     """UCI Online Retail: its first 3,000 lines."""
     report = importing(REAL, 3_000)
     assert report.is_equal
+    assert not report.failures
     assert report.kinds["lines"].sum() >= 3_000

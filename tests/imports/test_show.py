@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from assets.table import Checked
 from orchestration.imports.reconcile import KINDS, Report, treatments
 from orchestration.imports.show import counting, show
 from orchestration.imports.source import read_lines
@@ -19,7 +20,7 @@ from orchestration.imports.source import read_lines
 def report(write, dirt):
     lines = read_lines(write(dirt))
 
-    def of(lake_off_by: int) -> Report:
+    def of(lake_off_by: int, *failures: Checked) -> Report:
         table = pl.DataFrame(
             {
                 "month": [date(2010, 12, 1), date(2010, 12, 1), date(2011, 1, 1)],
@@ -32,16 +33,16 @@ def report(write, dirt):
             schema_overrides={"kind": pl.Enum(KINDS)},
         )
         until = datetime.fromisoformat("2011-01-05 09:00")
-        return Report(until, table, treatments(lines), (("lines without a description", 4),), {"replay": 1.5})
+        return Report(until, table, treatments(lines), (("lines without a description", 4),), {"replay": 1.5}, failures)
 
     return of
 
 
 @pytest.fixture
 def shown(report):
-    def said(lake_off_by: int) -> str:
+    def said(lake_off_by: int, *failures: Checked) -> str:
         screen = Console(file=StringIO(), width=80)
-        show(screen, report(lake_off_by))
+        show(screen, report(lake_off_by, *failures))
         return screen.file.getvalue()
 
     return said
@@ -62,6 +63,11 @@ def test_a_difference_is_marked_in_its_row_and_in_the_sums(shown):
     said = shown(1)
     assert said.count("≠") == 3  # and in all of all
     assert "File and lake differ: see the rows that are marked." in said
+
+
+def test_a_check_of_the_lake_that_fails_is_said(shown):
+    failed = Checked("orders.orders", "net + tax = gross", "amounts add up", 7)
+    assert "orders.orders fails its check net + tax = gross in 7 rows." in shown(0, failed)
 
 
 def test_a_bar_with_its_rate_where_somebody_watches():
