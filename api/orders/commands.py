@@ -126,7 +126,7 @@ class RecordReturn(_OrderCommand):
 
 
 class RecordCredit(_OrderCommand):
-    """Credit was given on the order's invoices though nothing came back."""
+    """Credit was given on the order's invoices."""
 
     credit_note_id: UUID
     amount: Amount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -84,7 +84,7 @@ class Order:
     net: Decimal = ZERO
     tax: Decimal = ZERO
     total: Decimal = ZERO
-    allowance: Decimal = ZERO
+    credited: Decimal = ZERO
     paid: Decimal = ZERO
     refunded: Decimal = ZERO
     lifecycle: Lifecycle = "none"
@@ -116,22 +116,14 @@ class Order:
 
     @property
     def due(self) -> Decimal:
-        """What the buyer owes in all, less what will not come, what was taken back and what was allowed."""
+        """What the buyer owes in all, less what will not come and what was credited."""
         short = (line.amounts(line.quantity, line.expected)[2] for line in self.lines if line.short_closed)
-        back = self.credited({line.line_no: line.returned for line in self.lines})
-        return self.total - sum(short, ZERO) - back - self.allowance
+        return self.total - sum(short, ZERO) - self.credited
 
     @property
     def uninvoiced(self) -> Decimal:
         """What is still to be invoiced: everything that has not shipped and will."""
         return sum((line.amounts(line.expected, line.shipped)[2] for line in self.lines if line.open), ZERO)
-
-    def credited(self, returned: Mapping[int, int]) -> Decimal:
-        """What so many pieces by line are worth when they come back, less their share of the order's discounts."""
-        back = [(line, returned.get(line.line_no, 0)) for line in self.lines]
-        goods = sum((line.amounts(pieces, 0)[2] for line, pieces in back if pieces), ZERO)
-        off = sum((gross for *_, gross in self.discounts(goods, ZERO).values()), ZERO) if goods else ZERO
-        return max(ZERO, goods + off)
 
     def discounts(self, after: Decimal, before: Decimal) -> dict[int, tuple[Decimal, Decimal, Decimal]]:
         """Net, tax and gross by line of the discounts that fall on goods worth from `before` to `after` gross."""
@@ -265,7 +257,7 @@ def evolve_order(order: Order, recorded: Recorded[Any]) -> Order:
             short = (LineQuantity(line_no=event.line_no, quantity=event.quantity),)
             return replace(order, lines=moved(order.lines, short, "short_closed"))
         case OrderCredited():
-            return replace(order, allowance=order.allowance + event.amount)
+            return replace(order, credited=order.credited + event.amount)
         case OrderPaymentApplied():
             if event.is_refund:
                 return replace(order, refunded=order.refunded - event.amount)

@@ -48,10 +48,10 @@ def number_invoice(recorded: Recorded[InvoiceGenerated], given: Given) -> Iterat
 
 
 def book_credit_note(recorded: Recorded[CreditNoteIssued], given: Given) -> Iterator[Command]:
-    """The series records which document took its number; if nothing came back for it, less is due of its order."""
+    """The series records which document took its number, and less is due of the order it is for."""
     event = recorded.event
     yield AssignDocumentNumber(series=CREDIT_NOTES, number=event.number, document_id=event.credit_note_id)
-    if event.order_id is not None and event.return_id is None:
+    if event.order_id is not None:
         yield RecordCredit(order_id=event.order_id, credit_note_id=event.credit_note_id, amount=event.total)
 
 

@@ -19,9 +19,9 @@
 -- column: shipping | Net of charges, as ordered.
 -- column: tax | Tax as ordered.
 -- column: total | What was ordered, with tax.
--- column: due_amount | `total` less what will not come.
+-- column: due_amount | `total` less what will not come and what was credited.
 -- column: paid_amount | Money and credit put against it.
--- column: refunded_amount | Money taken back from it.
+-- column: refunded_amount | Money given back to the buyer.
 -- column: placed_on | Calendar date of the order.
 -- column: expires_at | Unpaid by then it has lapsed; null on credit terms.
 -- column: shipped_at | When pieces last left.
@@ -61,6 +61,16 @@ touches as (
     select aggregate_id, version, event_id, effective_at, null as stage from facts.order_line_short_closed
     union all by name
     select aggregate_id, version, event_id, effective_at, null as stage from facts.order_payment_applied
+    union all by name
+    select aggregate_id, version, event_id, effective_at, null as stage from facts.order_shipment_planned
+    union all by name
+    select aggregate_id, version, event_id, effective_at, null as stage from facts.order_shipment_cancelled
+    union all by name
+    select aggregate_id, version, event_id, effective_at, null as stage from facts.order_return_requested
+    union all by name
+    select aggregate_id, version, event_id, effective_at, null as stage from facts.order_return_closed
+    union all by name
+    select aggregate_id, version, event_id, effective_at, null as stage from facts.order_credited
 ),
 life as (
     select
@@ -76,10 +86,13 @@ life as (
 payments as (
     select
         aggregate_id,
-        sum(amount) filter (where amount >= 0) as paid,
-        -sum(amount) filter (where amount < 0) as refunded
+        sum(amount) filter (where not is_refund) as paid,
+        -sum(amount) filter (where is_refund) as refunded
     from facts.order_payment_applied
     group by aggregate_id
+),
+credits as (
+    select aggregate_id, sum(amount) as credited from facts.order_credited group by aggregate_id
 ),
 shipped as (
     select aggregate_id, max(effective_at) as shipped_at from facts.order_line_shipped group by aggregate_id
@@ -134,19 +147,22 @@ axes as (
         life.lifecycle,
         case
             when quantities.returned > 0
-                then if(quantities.returned >= quantities.delivered, 'returned', 'partially_returned')
+                then if(quantities.returned >= quantities.expected, 'returned', 'partially_returned')
             when quantities.shipped > 0 and quantities.delivered >= quantities.expected then 'delivered'
             when quantities.shipped > 0
                 then if(quantities.shipped >= quantities.expected, 'shipped', 'partially_shipped')
             else 'unfulfilled'
         end as fulfillment,
-        (placed.total - quantities.short_closed)::decimal(18, 2) as due,
+        quantities.shipped > 0 and quantities.shipped >= quantities.expected as is_shipped,
+        quantities.delivered > 0 and quantities.delivered >= quantities.expected as is_delivered,
+        (placed.total - quantities.short_closed - coalesce(credits.credited, 0))::decimal(18, 2) as due,
         coalesce(payments.paid, 0)::decimal(18, 2) as paid,
         coalesce(payments.refunded, 0)::decimal(18, 2) as refunded
     from placed
     join life using (aggregate_id)
     join quantities on quantities.order_id = placed.aggregate_id
     left join payments using (aggregate_id)
+    left join credits using (aggregate_id)
 )
 select
     placed.aggregate_id as id,
@@ -159,8 +175,8 @@ select
     placed.notes,
     case
         when axes.lifecycle in ('cancelled', 'expired') then 'cancelled'
-        when axes.fulfillment in ('delivered', 'partially_returned', 'returned') then 'delivered'
-        when axes.fulfillment = 'shipped' then 'shipped'
+        when axes.is_delivered then 'delivered'
+        when axes.is_shipped then 'shipped'
         when axes.lifecycle in ('confirmed', 'closed') then 'processing'
         else 'pending'
     end as status,

@@ -32,7 +32,14 @@ from warehouse.events.fulfillment import (
     ShipmentPicked,
     ShipmentShipped,
 )
-from warehouse.events.orders import OrderCancelled, OrderConfirmed, OrderHeld, OrderLineReturned, OrderReleased
+from warehouse.events.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderCredited,
+    OrderHeld,
+    OrderLineReturned,
+    OrderReleased,
+)
 from warehouse.events.receivables import AccountHeld
 from warehouse.ids import named
 
@@ -178,6 +185,7 @@ def test_what_came_back_and_was_refunded_does_not_stop_the_rest(history, shop):
     sold = shop.sold(shop.opened(history), order, *facts)
     back = sold.given(
         OrderLineReturned(return_id=shop.back, lines=shop.pieces((1, 1))),
+        OrderCredited(credit_note_id=shop.note, amount=Decimal("100.00")),
         shop.applied("-100.00", is_refund=True),
         of=shop.order,
     )

@@ -16,6 +16,7 @@ from warehouse.events.orders import (
     LineQuantity,
     OrderCancelled,
     OrderConfirmed,
+    OrderCredited,
     OrderExpired,
     OrderFulfilled,
     OrderHeld,
@@ -27,6 +28,10 @@ from warehouse.events.orders import (
     OrderPaymentApplied,
     OrderPlaced,
     OrderReleased,
+    OrderReturnClosed,
+    OrderReturnRequested,
+    OrderShipmentCancelled,
+    OrderShipmentPlanned,
 )
 
 D = Decimal
@@ -66,9 +71,21 @@ LINES = st.lists(
     min_size=1,
     max_size=4,
 )
+OTHERS = {
+    "hold": lambda lake, no, n: OrderHeld(cause="manual", reason="asked"),
+    "release": lambda lake, no, n: OrderReleased(reason="fine"),
+    "confirm": lambda lake, no, n: OrderConfirmed(),
+    "credit": lambda lake, no, n: OrderCredited(credit_note_id=lake.id("c"), amount=D(n)),
+    "plan": lambda lake, no, n: OrderShipmentPlanned(shipment_id=lake.id("s"), lines=moved(no, n)),
+    "unplan": lambda lake, no, n: OrderShipmentCancelled(shipment_id=lake.id("s")),
+    "ask": lambda lake, no, n: OrderReturnRequested(return_id=lake.id("r"), lines=moved(no, n)),
+    "close": lambda lake, no, n: OrderReturnClosed(return_id=lake.id("r")),
+}
 MOVES = st.lists(
     st.tuples(
-        st.sampled_from(["ship", "deliver", "return", "short", "pay", "refund", "hold", "release", "confirm", "end"]),
+        st.sampled_from(
+            ["ship", "deliver", "return", "short", "pay", "refund", "hold", "release", "confirm", "end", *OTHERS]
+        ),
         st.integers(0, 3),
         st.integers(1, 40),
     ),
@@ -99,15 +116,11 @@ def happenings(lake, lines: list[OrderLine], moves) -> list:
             case "pay":
                 paid += D(number)
                 facts.append(OrderPaymentApplied(payment_id=lake.id("p"), amount=D(number)))
-            case "refund" if paid > 0:
-                facts.append(OrderPaymentApplied(payment_id=lake.id("p"), amount=-(n := min(D(number), paid))))
-                paid -= n
-            case "hold":
-                facts.append(OrderHeld(cause="manual", reason="asked"))
-            case "release":
-                facts.append(OrderReleased(reason="fine"))
-            case "confirm":
-                facts.append(OrderConfirmed())
+            case "refund" | "unpay" if paid > 0:
+                paid -= (n := min(D(number), paid))
+                facts.append(OrderPaymentApplied(payment_id=lake.id("p"), amount=-n, is_refund=kind == "refund"))
+            case _ if kind in OTHERS:
+                facts.append(OTHERS[kind](lake, no, number))
             case "end":
                 facts.append([OrderCancelled(reason="asked"), OrderExpired(), OrderFulfilled()][which % 3])
     return facts

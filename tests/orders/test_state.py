@@ -13,6 +13,7 @@ from api.orders.state import ORDER
 from warehouse.events.orders import (
     OrderCancelled,
     OrderConfirmed,
+    OrderCredited,
     OrderExpired,
     OrderHeld,
     OrderLineReturned,
@@ -75,33 +76,29 @@ def test_fulfillment_and_the_one_word_follow_from_quantities(history, shop, case
     assert (order.fulfillment, order.status) == (fulfillment, status)
 
 
-def test_what_comes_back_is_no_longer_due_and_takes_its_share_of_the_discounts_along(history, shop):
+def test_what_will_not_come_and_what_was_credited_is_not_due(history, shop):
+    facts = (cut(1, 1), OrderCredited(credit_note_id=shop.note, amount=Decimal("20.00")))
+
+    assert history.given(shop.placed(), *facts, of=shop.order).state(ORDER, shop.order).due == Decimal("243.98")
+
+
+def test_discounts_fall_on_goods_by_their_worth(history, shop):
     order = shop.placed(
         shop.line(1, "P-1", 2, "30.00"),
         shop.line(2, "P-2", 1, "40.00"),
         shop.line(3, "OFF", 1, "-10.00", kind="discount"),
         shop.line(4, "POST", 1, "5.00", kind="charge"),
     )
-    facts = (shop.shipped((1, 2), (2, 1), (3, 1), (4, 1)), shop.delivered((1, 2), (2, 1)))
-    sold = history.given(order, OrderConfirmed(), *facts, of=shop.order)
+    state = history.given(order, of=shop.order).state(ORDER, shop.order)
 
-    assert sold.state(ORDER, shop.order).due == Decimal("104.50")
-    one_back = sold.given(returned(shop, (1, 1)), of=shop.order).state(ORDER, shop.order)
-    assert one_back.due == Decimal("104.50") - Decimal("33.00") + Decimal("3.30")
-    all_back = sold.given(returned(shop, (1, 2), (2, 1)), of=shop.order).state(ORDER, shop.order)
-    assert all_back.due == Decimal("5.50")
+    assert state.discounts(Decimal(33), Decimal(0)) == {3: (Decimal("-3.00"), Decimal("-0.30"), Decimal("-3.30"))}
+    assert state.discounts(Decimal(110), Decimal(33)) == {3: (Decimal("-7.00"), Decimal("-0.70"), Decimal("-7.70"))}
 
 
-def test_goods_of_no_worth_take_no_discount_along(history, shop):
-    order = shop.placed(
-        shop.line(1, "P-1", 1, "0.00"),
-        shop.line(2, "POST", 1, "5.00", kind="charge"),
-        shop.line(3, "OFF", 1, "-1.00", kind="discount"),
-    )
-    facts = (shop.shipped((1, 1), (2, 1), (3, 1)), shop.delivered((1, 1)), returned(shop, (1, 1)))
+def test_no_discount_falls_on_goods_of_no_worth(history, shop):
+    order = shop.placed(shop.line(1, "P-1", 1, "0.00"), shop.line(2, "POST", 1, "5.00", kind="charge"))
 
-    assert history.given(order, *facts, of=shop.order).state(ORDER, shop.order).due == order.total
-    assert history.given(order, *facts, of=shop.order).state(ORDER, shop.order).discounts(Decimal(1), Decimal(0)) == {}
+    assert history.given(order, of=shop.order).state(ORDER, shop.order).discounts(Decimal(1), Decimal(0)) == {}
 
 
 PRICES = st.decimals("0.0001", "9999.9999", places=4)

@@ -210,7 +210,10 @@ def test_returned_pieces_are_credited_at_the_amounts_they_were_invoiced_at(histo
         from_order_id=shop.order,
     )
     outcome.then(note, settled)
-    outcome.causes(AssignDocumentNumber(series="CN", number="CN-000001", document_id=shop.note))
+    outcome.causes(
+        AssignDocumentNumber(series="CN", number="CN-000001", document_id=shop.note),
+        RecordCredit(order_id=shop.order, credit_note_id=shop.note, amount=Decimal("21.99")),
+    )
 
 
 def test_the_first_and_the_last_piece_back_sum_to_the_line(history, shop):

@@ -184,7 +184,7 @@ class OrderLineShortClosed(Event):
 
 
 class OrderCredited(Event):
-    """Credit was given on what was invoiced, and no goods came back for it: so much less is due."""
+    """Credit was given on what was invoiced, for goods that came back or as an allowance: so much less is due."""
 
     stream: ClassVar[str] = "order"
     type: ClassVar[str] = "order.credited"
