@@ -27,6 +27,7 @@ from warehouse.events.event import Event, Recorded, Ref
 from warehouse.ids import derived
 from warehouse.log.append import (
     CLAIMED,
+    ID_REUSED,
     RETRYABLE,
     Appended,
     Claim,
@@ -108,18 +109,24 @@ def handle_all(
     `beside` writes what belongs into the same transaction but is no fact, such as a password's hash.
     """
     for attempt in range(ATTEMPTS_MAX):
+        fresh: list[UUID] = []
         try:
             with engine.begin() as connection:
-                handled = _Unit(connection, rules).answer_all(requests)
+                handled = _Unit(connection, rules).answer_all(requests, fresh)
                 if beside is not None and not all(one.is_repeated for one in handled):
                     beside(connection)
                 return handled
         except _MovedOn:
             pass
+        except Refusal:  # perhaps of what the very same request, sent twice at once, has just done
+            if not _answered_meanwhile(engine, fresh):
+                raise
         except DBAPIError as error:
             if sqlstate(error) == CLAIMED:
                 raise _claim_refusal(error) from error
-            if sqlstate(error) not in RETRYABLE:
+            if sqlstate(error) not in RETRYABLE and not (
+                sqlstate(error) == ID_REUSED and _answered_meanwhile(engine, fresh)
+            ):
                 raise
         time.sleep(random.random() * BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - jitter is no secret
     raise Busy(f"{type(requests[0].command).__name__} found its streams moving {ATTEMPTS_MAX} times in a row.")
@@ -152,10 +159,14 @@ class _Unit:
         self._peeked: dict[UUID, tuple[int, Any]] = {}
         self._recorded: list[Recorded[Any]] = []
 
-    def answer_all(self, requests: Sequence[Request]) -> list[Handled]:
-        """Run the requests that have no receipt yet, write everything at once, and answer all of them."""
+    def answer_all(self, requests: Sequence[Request], fresh_ids: list[UUID]) -> list[Handled]:
+        """Run the requests that have no receipt yet, write everything at once, and answer all of them.
+
+        Whatever happens, `fresh_ids` then names the requests that had none.
+        """
         before = receipts(self._connection, [request.id for request in requests])
         fresh = [request for request in requests if request.id not in before]
+        fresh_ids.extend(request.id for request in fresh)
         if len(fresh) > 1:  # lock a whole batch at once; a single command declares itself when it is decided
             self._hold(self._declared([request.command for request in fresh]))
         answers: dict[UUID, Mapping[str, Any]] = {}
@@ -295,6 +306,12 @@ def _claims(changed: Iterable[_Held]) -> tuple[list[Claim], list[Claim]]:
         gained += [Claim(scope, key, held.ref.id) for scope, key in after - before]
         lost += [Claim(scope, key, held.ref.id) for scope, key in before - after]
     return gained, lost
+
+
+def _answered_meanwhile(engine: Engine, ids: Sequence[UUID]) -> bool:
+    """Some of the requests that had no receipt have one now: asking again gives the answer."""
+    with engine.connect() as connection:
+        return bool(ids and receipts(connection, ids))
 
 
 def _subject(event: Event, ref: Ref) -> UUID | None:

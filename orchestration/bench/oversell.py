@@ -20,13 +20,13 @@ _SECONDS_MAX = 5.0
 _SCARCE = "B-SCARCE"
 
 
-def rows() -> list[Figure]:
-    """About 20 s: a house of its own, two hundred buyers at the same moment, then one large order."""
+def rows(count: int = BUYERS, lines: int = LINES_MAX) -> list[Figure]:
+    """About 20 s: a house of its own, so many buyers at the same moment, then one order of so many lines."""
     with own_house() as bench:
         bench.stock([_SCARCE], UNITS)
-        many = [f"B-{line}" for line in range(LINES_MAX)]
+        many = [f"B-{line}" for line in range(lines)]
         bench.stock(many, 10)
-        buyers = [bench.token(id) for id in bench.consumers(BUYERS)]
+        buyers = [bench.token(id) for id in bench.consumers(count)]
         (dealer,) = (bench.token(id) for id in bench.dealers(1))
         with serving(bench.settings) as served:
             rush, seconds = _rush(served.address, buyers)
@@ -35,10 +35,10 @@ def rows() -> list[Figure]:
     refused = rush[409, "insufficient_stock"]
     return [
         _exactly("orders placed of the last 10 units", rush[201, ""], UNITS),
-        _exactly("clean refusals of the others", refused, BUYERS - UNITS),
+        _exactly("clean refusals of the others", refused, count - UNITS),
         _exactly("units left", left, 0),
-        at_most("200 buyers at once", seconds, "s", _SECONDS_MAX),
-        at_most("an order of 2,000 lines", large_seconds, "s", _SECONDS_MAX),
+        at_most(f"{count} buyers at once", seconds, "s", _SECONDS_MAX),
+        at_most(f"an order of {lines:,} lines", large_seconds, "s", _SECONDS_MAX),
         _exactly("transactions it took", transactions, 1),
     ]
 

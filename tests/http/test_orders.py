@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import text
+
 from warehouse.clock import now
 from warehouse.ids import new_id
+from warehouse.log.position import decode, is_reached
 
 
 def five_lines(town):
@@ -155,3 +160,84 @@ def test_goods_come_back_and_are_credited(town):
     assert deva.get(f"/api/v1/orders/{order_id}").json()["fulfillment"] == "partially_returned"
     (invoice,) = deva.get("/api/v1/ar/invoices").json()["items"]
     assert (invoice["total"], invoice["open_amount"]) == ("297.00", "198.00")
+
+
+def test_twenty_requests_at_once_with_one_key_are_one_order(town):
+    asha = town.consumer()
+    town.product(stock=5)
+    body = {"lines": [{"sku": "P-1", "quantity": 1}]}
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: asha.post("/api/v1/orders", body, Idempotency_Key="once"), range(20)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert all(answer.json() == answers[0].json() for answer in answers)
+    assert sum("idempotency-replayed" in answer.headers for answer in answers) == 19
+    assert town.staff().get("/api/v1/fulfillment/inventory").json()["items"][0]["available"] == 4
+
+
+def test_a_repeated_write_stands_at_a_position_that_includes_the_first(town):
+    asha = town.consumer()
+    town.product()
+    body = {"lines": [{"sku": "P-1", "quantity": 1}]}
+    first, again = (asha.post("/api/v1/orders", body, Idempotency_Key="k") for _ in range(2))
+    cut = decode(again.headers["x-jovey-position"])
+    assert is_reached(decode(first.headers["x-jovey-position"]), cut)
+
+
+def test_staff_order_for_a_customer_they_name_and_hold_and_release(town):
+    deva, sten = town.dealer(), town.staff()
+    town.product()
+    lines = [{"sku": "P-1", "quantity": 1, "agreed_unit_price": "80.00"}]
+    nameless = sten.post("/api/v1/orders", {"lines": lines})
+    assert (nameless.status_code, nameless.json()["errors"][0]["field"]) == (422, "customer_id")
+    order = sten.post("/api/v1/orders", {"lines": lines, "customer_id": str(deva.id)}).json()
+    assert (order["channel"], order["net"]) == ("staff", "80.00")
+    base = f"/api/v1/orders/{order['id']}"
+    assert sten.post(f"{base}/hold", {"reason": "call first"}).json()["lifecycle"] == "held"
+    assert deva.get(base).json()["hold_reason"] == "call first"
+    assert [one["id"] for one in sten.get("/api/v1/orders?lifecycle=held").json()["items"]] == [order["id"]]
+    assert sten.post(f"{base}/release", {"reason": "called"}).json()["lifecycle"] == "confirmed"
+    assert sten.get(f"/api/v1/orders?customer_id={new_id(now())}").json()["items"] == []
+
+
+def test_a_shipment_that_is_not_there_or_not_ready_is_refused(town):
+    deva, sten = town.dealer(), town.staff()
+    town.product()
+    order_id = town.order(deva, ("P-1", 2))
+    base = f"/api/v1/fulfillment/orders/{order_id}"
+    unready = sten.post(f"{base}/pack")
+    assert (unready.status_code, unready.json()["code"]) == (409, "no_shipment_waiting")
+    other = sten.post(f"{base}/pack", {"shipment_id": str(new_id(now()))})
+    assert (other.status_code, other.json()["code"]) == (404, "shipment_not_found")
+    nowhere = sten.post(f"/api/v1/fulfillment/orders/{new_id(now())}/pack")
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "order_not_found")
+    sten.post(f"{base}/pick")
+    assert sten.post(f"{base}/cancel-shipment", {"reason": "rain"}).json()["status"] == "cancelled"
+    assert [one["status"] for one in sten.get("/api/v1/fulfillment/shipments").json()["items"]] == ["cancelled"]
+
+
+def test_an_invoice_is_found_by_an_index(town):
+    from api.receivables.invoices import _INVOICE_ID, _invoices
+
+    with town.house.engine.begin() as connection:
+        connection.execute(text("set local enable_seqscan = off"))
+        wanted = _invoices().where(_INVOICE_ID.in_([new_id(now())]))
+        said = str(wanted.compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = "\n".join(connection.execute(text(f"explain {said.replace(':', chr(92) + ':')}")).scalars())
+    assert "events_invoice_idx" in plan
+
+
+def test_the_house_says_that_it_is_well_and_what_it_did(town):
+    nobody = town.nobody()
+    assert nobody.get("/health/live").json() == {"status": "alive"}
+    assert nobody.get("/health/ready").json() == {"status": "ready"}
+    counted = nobody.get("/metrics").text
+    assert 'jovey_http_requests_total{method="GET",route="/health/ready",status="200"}' in counted
+    assert "jovey_http_request_seconds_count" in counted
+
+
+def test_a_house_with_an_old_database_is_not_ready(town, engine):
+    with engine.begin() as connection:
+        connection.execute(text("update jovey.alembic_version set version_num = '0001'"))
+    answer = town.nobody().get("/health/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert "0001" in answer.json()["detail"]
