@@ -30,6 +30,7 @@ from warehouse.events.event import Ref
 from warehouse.ids import derived
 from warehouse.money import rounded
 
+_HABITS: tuple[PaymentHabit, ...] = ("slow", "late", "prompt")
 _LATENESS_DAYS: dict[PaymentHabit, tuple[int, int]] = {"prompt": (-6, 1), "late": (4, 32), "slow": (20, 75)}
 _PARTIAL_SHARE, _DISPUTE_SHARE, _LOST_SHARE = 0.18, 0.018, 0.35  # of late payments; of invoices; of disputes
 _STATEMENT_DAYS = (5, 20)  # of the month, when dealers who pay by statement run their payments
@@ -38,14 +39,15 @@ _INSOLVENCY_BEFORE_END_DAYS, _HOLD_AFTER_DAYS, _SUSPEND_AFTER_DAYS, _WRITE_OFF_D
 
 
 def plan_insolvency(company: Company) -> None:
-    """One slow dealer stops paying half a year before the end; short stories are spared it."""
+    """The slowest payer stops paying half a year before the end; short stories are spared it."""
     begins = company.plan.until - timedelta(days=_INSOLVENCY_BEFORE_END_DAYS)
-    slow = (
+    debtors = (
         dealer
         for dealer in company.dealers
-        if dealer.habit == "slow" and not dealer.pays_statements and dealer.credit_months and dealer.joins_on < begins
+        if dealer.is_welcome and not dealer.pays_statements and dealer.credit_months and dealer.joins_on < begins
     )
-    company.insolvent = next(slow, None) if begins > company.today else None
+    slowest_first = sorted(debtors, key=lambda dealer: _HABITS.index(dealer.habit))
+    company.insolvent = next(iter(slowest_first), None) if begins > company.today else None
     if company.insolvent is not None:
         held, suspended = (begins + timedelta(days=days) for days in (_HOLD_AFTER_DAYS, _SUSPEND_AFTER_DAYS))
         company.later(held, hours.ACCOUNTS, partial(_close_account, company, company.insolvent))

@@ -30,6 +30,7 @@ from orchestration.demo.books import Ask, Company, OpenOrder, OrderLine
 from orchestration.demo.collecting import send_invoice
 from orchestration.demo.people import Consumer, Dealer
 from orchestration.demo.plan import is_workday, workday_from
+from orchestration.demo.selling import call_off
 from warehouse.events.fulfillment import ReturnOutcome
 from warehouse.events.orders import LineQuantity
 
@@ -156,7 +157,12 @@ def _shipped(company: Company, parcel: _Parcel, answer: Mapping[str, Any] | None
 
 def _hold(company: Company, order: OpenOrder, minutes: float) -> None:
     """Hold an order that may not ship for credit until receivables release it; one in parts is tried again."""
-    if order.shipments or order.is_shipped or order not in company.to_ship:
+    if order.is_shipped or order not in company.to_ship:
+        return
+    if order.buyer.id in company.closed:
+        _drop(company, order, minutes)
+        return
+    if order.shipments:
         return
     company.ask(
         minutes, company.by("orders"), HoldOrder(order_id=order.id, reason="The buyer is over the credit limit.")
@@ -166,13 +172,21 @@ def _hold(company: Company, order: OpenOrder, minutes: float) -> None:
     order.is_released = True
 
 
+def _drop(company: Company, order: OpenOrder, minutes: float) -> None:
+    """The buyer's account is closed: what has not shipped never will."""
+    if order.shipments:
+        _give_up_rest(company, order, minutes)
+    else:
+        call_off(company, order, "The account is on hold.", minutes)
+
+
 def _give_up_rest(company: Company, order: OpenOrder, minutes: float) -> None:
-    """The dealer will wait no longer for what is missing; an order of which nothing shipped waits on."""
+    """What is missing will not come any more; an order of which nothing shipped waits on."""
     if not order.shipments:
         return
     for line in order.lines:
         if line.open:
-            command = ShortCloseLine(order_id=order.id, line_no=line.line_no, reason="The dealer will not wait longer.")
+            command = ShortCloseLine(order_id=order.id, line_no=line.line_no, reason="The rest will not be delivered.")
             company.ask(minutes, company.by("orders"), command)
             company.shelves[line.sku].reserved -= line.open
             line.open = 0

@@ -72,10 +72,16 @@ def another_engine(server, template) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def told(server, template, small, telling) -> Iterator[Told]:
-    """The small company's whole story, told once; look, don't touch."""
+def module_engine(server, template) -> Iterator[Engine]:
+    """A fresh database for all tests of a file."""
     with _database(server, template) as engine:
-        yield telling(engine, small)
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def told(module_engine, small, telling) -> Told:
+    """The small company's whole story, told once; look, don't touch."""
+    return telling(module_engine, small)
 
 
 @contextmanager
