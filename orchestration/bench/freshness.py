@@ -23,6 +23,7 @@ from api.customers.commands import RegisterCustomer
 from api.handle import Request, handle
 from api.receivables.commands import ReceivePayment
 from api.rules import Rules, rules_of
+from assets.hot_run import refresh
 from orchestration.bench.figure import Figure, at_most
 from orchestration.demo.plan import DAYS, Plan
 from orchestration.demo.story import found
@@ -31,7 +32,6 @@ from orchestration.programs import program
 from orchestration.up import environment_of
 from warehouse import clock
 from warehouse.ids import new_id
-from warehouse.lake.attach import LakeMissing
 from warehouse.lake.read import EVERYTHING, Reader
 from warehouse.log.migrate import migrate
 from warehouse.postgres import open_database
@@ -60,6 +60,7 @@ def rows(payments: int = PAYMENTS, days: int = DAYS) -> list[Figure]:
             engine = database.engine("jovey_append", statement_timeout_s=60)
             plan = Plan(1, clock.calendar_date(clock.now(), "UTC") - timedelta(days=1), days)
             tell(engine, *found(plan), Rules(), lambda: None)
+            refresh(database, settings)
             with _served(settings), Reader(database, settings) as lake:
                 took = sorted(_measured(engine, lake, rules_of(settings), payments))
             engine.dispose()
@@ -124,10 +125,7 @@ def _wait_until_seen(lake: Reader, customer_id: UUID, unapplied: int, deadline: 
     query = "select unapplied from receivables.aging where customer_id = ?"
     while True:
         assert time.monotonic() < deadline, f"unseen after {_SEEN_SECONDS_MAX} s"
-        try:
-            frame = lake.query(query, [customer_id], functions=EVERYTHING).frame
-        except LakeMissing:  # no run has ended yet
-            frame = None
-        if frame is not None and frame.height and frame.item() == unapplied:
+        frame = lake.query(query, [customer_id], functions=EVERYTHING).frame
+        if frame.height and frame.item() == unapplied:
             return
         time.sleep(_LOOK_SECONDS)
