@@ -33,7 +33,9 @@ class ProblemError(BaseModel):
 class Problem(BaseModel):
     """What went wrong. `code` is stable: programs go by it, people by `detail`."""
 
-    type: str = Field(description="The code as a URI, for those who go by it.", examples=["urn:jovey:problem:credit_exceeded"])
+    type: str = Field(
+        description="The code as a URI, for those who go by it.", examples=["urn:jovey:problem:credit_exceeded"]
+    )
     title: str = Field(examples=["Conflict"])
     status: int = Field(examples=[409])
     detail: str = Field(description="What, which one, and what to do about it.")
