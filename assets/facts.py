@@ -78,7 +78,7 @@ def load(
     for position in _batches(connection, _condition(seen, until, only)):
         highest = position
         for event_type, count in _counts(connection, vocabulary).items():
-            _append(connection, vocabulary, vocabulary.events[event_type])
+            _append(connection, vocabulary, vocabulary.events[event_type], count)
             counts[event_type] = counts.get(event_type, 0) + count
     return Loaded(counts, highest)
 
@@ -116,16 +116,17 @@ def _counts(connection: DuckDBPyConnection, vocabulary: Vocabulary) -> dict[str,
     return {event_type: count for event_type, _, count in rows}
 
 
-def _append(connection: DuckDBPyConnection, vocabulary: Vocabulary, event: type[Event]) -> None:
-    """Insert the batch's events of one class; those that do not fit at once are lifted in Python first."""
+def _append(connection: DuckDBPyConnection, vocabulary: Vocabulary, event: type[Event], count: int) -> None:
+    """Insert the batch's `count` events of one class; those that do not fit at once are lifted in Python."""
     table = fact_table(event)
     connection.execute(f"create or replace temp table shaped as {table.shaped('temp.batch')}")
-    misfits = connection.execute(f"""
-        select position, schema_version, data from temp.batch
-        where event_type = '{event.type}'
-          and position not in (select position from temp.shaped where fits)""").fetchall()
-    connection.execute(f"insert into facts.{table.name} by name select * exclude (fits) from temp.shaped where fits")
-    if misfits:
+    fitting = "select * exclude (fits) from temp.shaped where fits"
+    row = connection.execute(f"insert into facts.{table.name} by name {fitting}").fetchone()
+    if row != (count,):
+        misfits = connection.execute(f"""
+            select position, schema_version, data from temp.batch
+            where event_type = '{event.type}'
+              and position not in (select position from temp.shaped where fits)""").fetchall()
         _append_lifted(connection, vocabulary, event, misfits)
 
 
