@@ -93,6 +93,13 @@ def test_a_shipment_takes_nothing_that_another_one_under_way_takes(history, shop
     assert "1 can ship" in sold.when(create(shop, (1, 2))).refused("more_than_open").message
 
 
+def test_pieces_on_the_shelf_that_another_shipment_takes_are_not_there(history, shop):
+    order = shop.placed(shop.line(1, "P-1", 8), shop.line(2, "P-1", 7))
+    other = shop.planned((1, 8), shipment=named("shipment", "2"))
+
+    shop.sold(shop.opened(history), order, other).when(create(shop)).then(shop.created(shop.shipment_line(2, 2)))
+
+
 def test_what_has_shipped_does_not_ship_again(history, shop):
     facts = (shop.shipped((1, 3), (2, 1)),)
 
