@@ -377,6 +377,12 @@ def test_a_line_of_credit_is_balanced(history, shop):
     )
 
 
+def test_credit_for_no_order_takes_its_number_alone(history, shop):
+    issued = shop.opened(history).when(goodwill(shop))
+
+    issued.causes(AssignDocumentNumber(series="CN", number="CN-000001", document_id=shop.note))
+
+
 def test_a_credit_note_is_issued_once(history, shop):
     shop.opened(history).when(goodwill(shop)).when(goodwill(shop)).refused("credit_note_exists")
 
