@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
 
-from assets.hot_run import house_graph
+from assets.facts import Vocabulary
 from warehouse.events.orders import OrderHeld
 from warehouse.events.receivables import AccountHeld
 from warehouse.ids import new_id
-from warehouse.lake.attach import LakeMissing, open_reader
+from warehouse.lake.attach import LakeBusy, LakeMissing, open_reader, writing
 from warehouse.lake.keep import keep
 from warehouse.lake.read import EVERYTHING, NotYours, Reader, refuse_foreign
 from warehouse.lake.statement import NotASelect
@@ -31,9 +32,10 @@ def reader(works):
 
 @pytest.fixture
 def filled(works):
+    works.vocabulary = Vocabulary({event.type: event for event in (OrderHeld, AccountHeld)}, {})
     works.happens("order", OrderHeld(cause="manual", reason="asked"))
     works.happens("account", AccountHeld(customer_id=new_id(NOW), reason="late"))
-    works.refresh(graph=house_graph())
+    works.refresh()
     return works
 
 
@@ -47,7 +49,7 @@ def test_before_anything_was_written_the_reader_is_told_so(works, reader):
 
 
 def test_an_answer_says_as_of_which_event_and_when(filled, reader):
-    done = filled.refresh(graph=house_graph())
+    done = filled.refresh()
     answer = reader.query(COUNT, functions=ORDERS)
     said = answer.as_of
     assert (said.position, said.event_number, said.at) == (done.position, 2, done.as_of)
@@ -57,7 +59,7 @@ def test_an_answer_says_as_of_which_event_and_when(filled, reader):
 def test_a_version_named_before_can_be_read_again(filled, reader):
     then = reader.as_of().version
     filled.happens("another", OrderHeld(cause="manual", reason="asked"))
-    filled.refresh(graph=house_graph())
+    filled.refresh()
     assert (number(reader), number(reader, version=then)) == (2, 1)
 
 
@@ -143,14 +145,15 @@ def test_a_question_is_one_select(sql):
 
 
 def test_the_database_manager_reads_every_schema(filled, reader):
-    assert reader.query("select * from facts.account_held, orders.orders", functions=EVERYTHING).frame.is_empty()
+    both = "select count(*) as n from facts.account_held, facts.order_held"
+    assert reader.query(both, functions=EVERYTHING).frame["n"].item() == 1
 
 
 def test_many_threads_read_at_once_while_the_lake_is_written(filled, reader):
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(reader.query, COUNT, functions=ORDERS) for _ in range(24)]
         filled.happens("another", OrderHeld(cause="manual", reason="asked"))
-        filled.refresh(graph=house_graph())
+        filled.refresh()
         seen = {(found.frame["n"].item(), found.as_of.event_number) for found in (one.result() for one in answers)}
     assert seen <= {(1, 2), (2, 3)}
     assert number(reader) == 2
@@ -160,7 +163,7 @@ def test_keeping_merges_files_and_forgets_versions_and_no_answer_changes(filled,
     first = reader.as_of().version
     for n in range(4):
         filled.happens(f"order {n}", OrderHeld(cause="manual", reason="asked"))
-        filled.refresh(graph=house_graph())
+        filled.refresh()
     files = filled.settings.home / "lake" / "facts" / "order_held"
     assert len(list(files.glob("*.parquet"))) == 5
     kept = keep(filled.database, filled.settings)
@@ -169,3 +172,20 @@ def test_keeping_merges_files_and_forgets_versions_and_no_answer_changes(filled,
     assert kept.snapshots_expired > 4
     assert len(list(files.glob("*.parquet"))) == 1
     assert number(reader) == 5
+
+
+def test_a_password_is_in_no_path_that_a_query_can_show(filled):
+    database = dataclasses.replace(filled.database, password="s3cr3t")
+    with open_reader(database, filled.settings) as connection:
+        assert connection.execute("select count(*) from facts.order_held").fetchone() == (1,)
+        shown = connection.execute("select path from duckdb_databases()").fetchall()
+        shown += connection.execute("select secret_string from duckdb_secrets()").fetchall()
+    assert "s3cr3t" not in str(shown)
+
+
+def test_the_lake_has_one_writer_and_the_next_waits_its_turn_or_says_so(works, monkeypatch):
+    monkeypatch.setattr("warehouse.lake.attach._WRITER_WAIT_SECONDS_MAX", 0.05)
+    with writing(works.database), pytest.raises(LakeBusy, match="Another process"), writing(works.database):
+        pytest.fail("two writers at once")
+    with writing(works.database):
+        pass

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +66,12 @@ def test_a_token_with_one_letter_changed_is_refused(snapshot, data):
 
 def test_tokens_are_safe_in_an_address():
     assert encode(Snapshot(2**40, 2**40 + 7, (2**40 + 3,))).replace("-", "").replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize(
+    "body", [b"\x03\x01", b"\x02\x01\x01", b"\x01\x01"], ids=["kind", "a write of two", "a cut of one"]
+)
+def test_a_token_of_another_version_is_refused(body):
+    token = base64.urlsafe_b64encode(body + zlib.crc32(body).to_bytes(4)).rstrip(b"=").decode()
+    with pytest.raises(InvalidPosition, match="another version"):
+        decode(token)
