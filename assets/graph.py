@@ -73,7 +73,7 @@ def _spec(graph: Graph, table: Derived) -> dg.AssetSpec:
         deps=[*([FACTS] if facts else []), *map(key_of, tables)],
         description=table.about,
         group_name=table.schema,
-        kinds={"duckdb", "sql"},
+        kinds={"duckdb", "polars" if table.inputs else "sql"},
         metadata={
             "dagster/column_schema": dg.TableSchema(columns=columns),
             "dagster/table_name": table.name,

@@ -75,7 +75,10 @@ def _derive(
     load(connection, vocabulary, BEGINNING, account.cut.snapshot)
     set_variables(connection, account.taken_at, account.today, variables(settings))
     for one in graph.derived:
-        if one.macro is None:
+        if one.is_nightly:  # true of the night it was made in: taken as it is, for what is made from it
+            connection.execute(f"create schema if not exists {one.schema}")
+            connection.execute(f"create table {one.name} as from lake.{one.name}")
+        elif one.macro is None:
             build(connection, one, is_redefined=True)
         else:
             define_macro(connection, one)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from assets.frame import returned
 from assets.sql import Check, Derived
 
 
@@ -29,16 +30,17 @@ class Checked:
 
 
 def build(connection: DuckDBPyConnection, table: Derived, *, is_redefined: bool) -> int:
-    """Replace the table's content by what its SQL says now; returns its number of rows.
+    """Replace the table's content by what its SQL, or its function, says now; returns its number of rows.
 
     Rows are deleted and inserted, the table itself stays: create-or-replace would leave its columns and comments in the
     catalog once more with every run, and make every reader load the catalog anew.
     """
-    if is_redefined or _columns(connection, table.sql) != _present(connection, table.name):
-        _create(connection, table)
-    else:
-        connection.execute(f"delete from {table.name}")
-    row = connection.execute(f"insert into {table.name} {table.sql}").fetchone()
+    with returned(connection, table):
+        if is_redefined or _columns(connection, table.sql) != _present(connection, table.name):
+            _create(connection, table)
+        else:
+            connection.execute(f"delete from {table.name}")
+        row = connection.execute(f"insert into {table.name} {table.sql}").fetchone()
     assert row is not None
     return int(row[0])
 
