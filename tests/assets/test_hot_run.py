@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pytest
 
+from assets import hot_run
 from assets.facts import MisfitFact, UnknownFact, Vocabulary
 from assets.hot_run import house_graph
 from assets.table import Undocumented
@@ -17,7 +18,7 @@ from warehouse.events.event import Event
 from warehouse.events.orders import OrderHeld, OrderReleased
 from warehouse.lake.attach import open_writer, writing
 from warehouse.log.position import Write, decode, is_reached
-from warehouse.log.tail import SourceRewound
+from warehouse.log.tail import SourceRewound, take_cut
 
 
 class StoneFound(Event):
@@ -299,3 +300,20 @@ def test_what_was_built_in_many_runs_is_what_is_built_in_one(works):
     many = works.read(asked)
     again = works.refresh(graph=house_graph(), from_the_beginning=True)
     assert (again.loaded, works.read(asked)) == (8, many)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_commits_between_a_run_s_first_look_and_its_cut_is_loaded(works, monkeypatch, is_first):
+    # once skipped for ever: the run's view of the log was older than its cut, which counted the event as read
+    stones = Vocabulary({"stone.found": StoneFound, "stone.lost": StoneLost}, {})
+    works.happens("agate", StoneFound(weight=3))
+    if not is_first:
+        works.refresh(vocabulary=Vocabulary({"stone.found": StoneFound}, {}))
+
+    def cut_after_one_more(*asked):
+        works.happens("opal", StoneFound(weight=5))
+        return take_cut(*asked)
+
+    monkeypatch.setattr(hot_run, "take_cut", cut_after_one_more)
+    works.refresh(vocabulary=stones)
+    assert works.read(f"select weight from {FOUND} order by 1") == [(3,), (5,)]

@@ -47,8 +47,7 @@ def open_writer(database: Database, settings: Settings) -> Iterator[DuckDBPyConn
     """The lake as `lake` (the default catalog), for writing, and the log as `log`, for reading cuts. Hold writing()."""
     with _session(settings, _WRITER_MEMORY) as connection:
         attach_lake(connection, database, settings, role="jovey_lake")
-        path, secret = _address(connection, database, "jovey_tail")
-        connection.execute(f"attach {_quoted(path)} as log (type postgres, read_only{secret})")
+        _attach_log(connection, database)
         connection.execute("use lake")
         yield connection
 
@@ -77,8 +76,7 @@ def open_beside(database: Database, settings: Settings) -> Iterator[DuckDBPyConn
     """
     with _session(settings, _WRITER_MEMORY) as connection, TemporaryDirectory(dir=settings.home / "tmp") as folder:
         _attach_written(connection, database, settings, None)
-        path, secret = _address(connection, database, "jovey_tail")
-        connection.execute(f"attach {_quoted(path)} as log (type postgres, read_only{secret})")
+        _attach_log(connection, database)
         connection.execute(f"attach {_quoted(f'{folder}/beside.duckdb')} as beside")
         connection.execute("use beside")
         yield connection
@@ -120,6 +118,17 @@ def attach_lake(
 
 
 _SECRET = "postgres_password"  # noqa: S105  the name of DuckDB's secret, not one
+
+
+def _attach_log(connection: DuckDBPyConnection, database: Database) -> None:
+    """Attach PostgreSQL as `log`, read-only. A cut says what belongs to a batch, so each statement must see at least it.
+
+    DuckDB's default, REPEATABLE READ, freezes the view at the first look at any catalog: a cut taken after that counted
+    events as read which the batch did not see, and they were skipped for ever.
+    """
+    path, secret = _address(connection, database, "jovey_tail")
+    how = f"type postgres, read_only, isolation_level 'READ COMMITTED'{secret}"
+    connection.execute(f"attach {_quoted(path)} as log ({how})")
 
 
 @contextmanager
