@@ -121,7 +121,7 @@ _SECRET = "postgres_password"  # noqa: S105  the name of DuckDB's secret, not on
 
 
 def _attach_log(connection: DuckDBPyConnection, database: Database) -> None:
-    """Attach PostgreSQL as `log`, read-only. A cut says what belongs to a batch, so each statement must see at least it.
+    """Attach PostgreSQL as `log`, read-only. A cut says what is in a batch, so each statement must see at least it.
 
     DuckDB's default, REPEATABLE READ, freezes the view at the first look at any catalog: a cut taken after that counted
     events as read which the batch did not see, and they were skipped for ever.
