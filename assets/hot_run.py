@@ -26,6 +26,20 @@ from warehouse.log.tail import is_behind, seen_by, take_cut
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
+_ASKABLE = (
+    "aging_basis",
+    "time_zone",
+    "currency",
+    "forecast_weeks",
+    "review_days",
+    "lead_time_days",
+    "holding_rate",
+    "order_cost",
+    "service_level_min",
+    "service_level_max",
+    "supply_weeks_max",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
@@ -184,7 +198,7 @@ class _Run:
 
 def variables(settings: Settings) -> dict[str, str]:
     """The settings that tables may ask for by getvariable(), beside the company's calendar date `today`."""
-    return {"aging_basis": settings.aging_basis, "time_zone": settings.time_zone, "currency": settings.currency}
+    return {name: str(getattr(settings, name)) for name in _ASKABLE}
 
 
 def set_variables(connection: DuckDBPyConnection, now: datetime, today: date, values: Mapping[str, str]) -> None:

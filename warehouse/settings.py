@@ -52,6 +52,20 @@ class Settings(BaseSettings):
     over_receipt_rate: Decimal = Field(
         Decimal(0), ge=0, description="Share by which a receipt may exceed its order line."
     )
+    forecast_weeks: int = Field(13, ge=1, le=52, description="How many weeks ahead demand is forecast.")
+    review_days: int = Field(7, ge=1, le=90, description="Days between two looks at what to order.")
+    lead_time_days: int = Field(14, ge=0, le=365, description="Lead time of goods while none was seen or promised.")
+    holding_rate: Decimal = Field(
+        Decimal("0.25"), gt=0, le=5, description="What keeping stock costs in a year, as a share of its cost."
+    )
+    order_cost: Decimal = Field(Decimal(25), ge=0, description="What an order line to a supplier costs to handle.")
+    service_level_min: Decimal = Field(
+        Decimal("0.85"), gt=0, lt=1, description="Least probability of not running out before goods arrive."
+    )
+    service_level_max: Decimal = Field(
+        Decimal("0.95"), gt=0, le=Decimal("0.98"), description="Most of it, however good the margin; 0.98 is foreseen."
+    )
+    supply_weeks_max: int = Field(13, ge=1, le=104, description="No order is for more than this many weeks' demand.")
     aging_basis: Literal["due_date", "invoice_date"] = Field("due_date", description="The date an open item ages from.")
 
     @field_validator("time_zone")
