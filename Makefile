@@ -30,6 +30,12 @@ check: .venv/made ## Format, lint, types, import rules, freshness of generated d
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m orchestration.documents --check
 
+bench: .venv/made ## Measure what the house promises (NAME=orders: one bench, JSON=file: also written there)
+	@$(BIN)/jovey bench $(or $(NAME),all) $(if $(JSON),--json $(JSON))
+
+soak: .venv/made ## Take orders for MINUTES=30 in a home of its own, and see that nothing grows or is lost
+	@$(BIN)/jovey soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
+
 docs: .venv/made ## Write the documents that are generated from code
 	@$(BIN)/python -m orchestration.documents
 
@@ -52,4 +58,4 @@ clean: ## Remove what was built (.venv, caches); .jovey, your data, stays
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo up test check docs lock clean
+.PHONY: help demo up test check bench soak docs lock clean

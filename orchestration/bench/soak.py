@@ -14,6 +14,7 @@ from statistics import median, quantiles
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import psutil
 import psycopg
 
@@ -28,6 +29,7 @@ from orchestration.users import create_customer, create_staff, issue_token
 from orchestration.verify import examine
 from warehouse import clock
 from warehouse.ids import new_id
+from warehouse.lake.attach import LakeMissing
 from warehouse.lake.read import EVERYTHING, Reader
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
@@ -38,6 +40,7 @@ _SKUS = [f"SOAK-{number}" for number in range(20)]
 _MEMORY_RATIO_MAX, _LATENCY_RATIO_MAX = 1.25, 1.5
 _LAG_SECONDS_MAX, _STOP_SECONDS_MAX = 15.0, 10.0
 _MEGABYTE = 1024**2
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +167,17 @@ def _lag(shop: Shop, database: Database, settings: Settings) -> float:
     """Seconds until the last order placed is in the lake."""
     began = time.monotonic()
     with Reader(database, settings) as lake:
-        while time.monotonic() - began < 4 * _LAG_SECONDS_MAX:
-            frame = lake.query("select count(*) from orders.orders", functions=EVERYTHING).frame
-            if frame.item() == shop.placed:
-                break
-            time.sleep(0.1)
+        while time.monotonic() - began < 4 * _LAG_SECONDS_MAX and _orders_seen(lake) < shop.placed:
+            time.sleep(_LOOK_SECONDS)
     return time.monotonic() - began
+
+
+def _orders_seen(lake: Reader) -> int:
+    try:
+        count: int = lake.query("select count(*) from orders.orders", functions=EVERYTHING).frame.item()
+    except (LakeMissing, duckdb.CatalogException):  # the first run is on its way
+        return 0
+    return count
 
 
 def _stop_seconds(supervisor: psutil.Process) -> float:
