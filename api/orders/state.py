@@ -236,13 +236,7 @@ def evolve_order(order: Order, recorded: Recorded[Any]) -> Order:
         case OrderPickingStarted():
             return replace(order, planned=tuple(_picking(order, event.shipment_id)))
         case OrderLineShipped():
-            return replace(
-                order,
-                lines=moved(order.lines, event.lines, "shipped"),
-                shipments=(*order.shipments, event.shipment_id),
-                planned=tuple(_other_shipments(order, event.shipment_id)),
-                shipped_at=recorded.effective_at,
-            )
+            return _shipped(order, event, recorded)
         case OrderLineDelivered():
             lines = moved(order.lines, event.lines, "delivered")
             return replace(order, lines=lines, delivered_at=recorded.effective_at)
@@ -270,6 +264,16 @@ def evolve_order(order: Order, recorded: Recorded[Any]) -> Order:
             return replace(order, lifecycle="closed")
         case _:
             assert_never(event)
+
+
+def _shipped(order: Order, event: OrderLineShipped, recorded: Recorded[Any]) -> Order:
+    return replace(
+        order,
+        lines=moved(order.lines, event.lines, "shipped"),
+        shipments=(*order.shipments, event.shipment_id),
+        planned=tuple(_other_shipments(order, event.shipment_id)),
+        shipped_at=recorded.effective_at,
+    )
 
 
 def _placed(event: OrderPlaced, recorded: Recorded[Any]) -> Order:

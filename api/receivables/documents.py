@@ -69,13 +69,16 @@ def decide_invoice(account: Account, command: GenerateInvoice, given: Given) -> 
 
 
 def _document_line(line: Line, after: int, before: int) -> InvoiceLine:
-    net, tax, gross = line.amounts(after, before)
+    return _line_of(line, after - before, *line.amounts(after, before))
+
+
+def _line_of(line: Line, quantity: int, net: Decimal, tax: Decimal, gross: Decimal) -> InvoiceLine:
     return InvoiceLine(
         line_no=line.line_no,
         kind=line.kind,
         sku=line.sku,
         description=line.description,
-        quantity=after - before,
+        quantity=quantity,
         unit_price=line.unit_price,
         tax_rate=line.tax_rate,
         net=net,
@@ -192,8 +195,7 @@ def _discounts_back(order: Order, goods: Decimal) -> Iterator[InvoiceLine]:
     for line_no, (net, tax, gross) in order.discounts(before + goods, before).items():
         line = order.line(line_no)
         if line is not None and gross:
-            share = _document_line(line, line.quantity, 0)
-            yield share.model_copy(update={"net": net, "tax": tax, "gross": gross})
+            yield _line_of(line, line.quantity, net, tax, gross)
 
 
 def _settled(

@@ -132,7 +132,13 @@ def _normal() -> Iterator[pl.Expr]:
 
 
 def _faults() -> Iterator[_Fault]:
-    prefix = pl.col("invoice").str.slice(0, 1)
+    """Everything a line may be refused for, in the order it is looked for."""
+    yield from _faults_of_words()
+    yield from _faults_of_numbers()
+    yield from _faults_among_lines()
+
+
+def _faults_of_words() -> Iterator[_Fault]:
     for column, name in (
         ("invoice", "InvoiceNo"),
         ("code", "StockCode"),
@@ -153,6 +159,10 @@ def _faults() -> Iterator[_Fault]:
     for column, name, most in (("description", "Description", 255), ("country", "Country", 100)):
         is_long = pl.col(column).str.len_chars() > most
         yield _Fault(is_long, f"Row {{row}}: its {name} has more than {most} characters.")
+
+
+def _faults_of_numbers() -> Iterator[_Fault]:
+    prefix = pl.col("invoice").str.slice(0, 1)
     yield _Fault(
         (pl.col("quantity") == 0) | (pl.col("quantity").abs() > _QUANTITY_MAX),
         f"Row {{row}}: a Quantity of {{quantity}} is not between 1 and {_QUANTITY_MAX:,} either way.",
@@ -175,6 +185,9 @@ def _faults() -> Iterator[_Fault]:
         (prefix != "C") & (pl.col("quantity") < 0) & (pl.col("price") != 0),
         "Row {row}: a negative Quantity ({quantity}) outside a C invoice must have UnitPrice 0, not {price}.",
     )
+
+
+def _faults_among_lines() -> Iterator[_Fault]:
     yield _Fault(
         pl.col("line_at") < pl.col("line_at").shift(1),
         "Row {row}: InvoiceDate goes back; sort the file by InvoiceDate.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -121,28 +121,9 @@ def append(
     row = connection.exec_driver_sql(
         _APPEND,
         (
-            list(first),
-            [recorded.ref.stream for recorded in first.values()],
-            [None if expect_any else recorded.version - 1 for recorded in first.values()],
-            [recorded.ref.id for recorded in events],
-            [recorded.version - first[recorded.ref.id].version + 1 for recorded in events],
-            [recorded.id for recorded in events],
-            [recorded.event.type for recorded in events],
-            [recorded.event.schema_version for recorded in events],
-            [recorded.effective_at for recorded in events],
-            [recorded.created_by for recorded in events],
-            [recorded.subject_id for recorded in events],
-            [recorded.correlation_id for recorded in events],
-            [recorded.causation_id for recorded in events],
-            [recorded.event.model_dump_json() for recorded in events],
-            ["{}"] * len(events),
-            [one.ref.id for one in folded],
-            [one.ref.stream for one in folded],
-            [one.version for one in folded],
-            [one.state for one in folded],
-            [one.owner_id for one in folded],
-            [one.status for one in folded],
-            [one.at for one in folded],
+            *_streams(first.values(), expect_any=expect_any),
+            *_facts(events, first),
+            *_states(folded),
             [one.command_id for one in answered],
             [one.request_hash for one in answered],
             [one.response for one in answered],
@@ -156,6 +137,43 @@ def append(
 def sqlstate(error: DBAPIError) -> str | None:
     """The SQLSTATE behind a SQLAlchemy error."""
     return error.orig.sqlstate if isinstance(error.orig, psycopg.Error) else None
+
+
+def _streams(first: Collection[Recorded[Any]], *, expect_any: bool) -> tuple[list[Any], ...]:
+    return (
+        [one.ref.id for one in first],
+        [one.ref.stream for one in first],
+        [None if expect_any else one.version - 1 for one in first],
+    )
+
+
+def _facts(events: Sequence[Recorded[Any]], first: Mapping[UUID, Recorded[Any]]) -> tuple[list[Any], ...]:
+    return (
+        [one.ref.id for one in events],
+        [one.version - first[one.ref.id].version + 1 for one in events],
+        [one.id for one in events],
+        [one.event.type for one in events],
+        [one.event.schema_version for one in events],
+        [one.effective_at for one in events],
+        [one.created_by for one in events],
+        [one.subject_id for one in events],
+        [one.correlation_id for one in events],
+        [one.causation_id for one in events],
+        [one.event.model_dump_json() for one in events],
+        ["{}"] * len(events),
+    )
+
+
+def _states(folded: Sequence[Folded]) -> tuple[list[Any], ...]:
+    return (
+        [one.ref.id for one in folded],
+        [one.ref.stream for one in folded],
+        [one.version for one in folded],
+        [one.state for one in folded],
+        [one.owner_id for one in folded],
+        [one.status for one in folded],
+        [one.at for one in folded],
+    )
 
 
 def _columns(claims: Sequence[Claim]) -> tuple[list[str], list[str], list[UUID]]:
