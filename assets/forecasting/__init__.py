@@ -1,0 +1,1 @@
+"""The tables of forecasting, and the method behind them."""
