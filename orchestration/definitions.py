@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.graph import FACTS, lake_asset, lake_checks
+from assets.graph import FACTS, key_of, lake_asset, lake_checks
 from assets.lake import Lake
 from orchestration.resources import house_resources
 from orchestration.schedules import keep_lake, purge_runs, schedules
@@ -23,13 +23,20 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         selection=dg.AssetSelection.assets(FACTS).without_checks(),
         description="Take what is new in the log into the lake, with every table it touches.",
     )
+    nightly = dg.define_asset_job(
+        "nightly_tables",
+        selection=dg.AssetSelection.assets(
+            *(key_of(table.name) for table in lake.graph.tables if table.is_nightly)
+        ).without_checks(),
+        description="Make the tables anew that events alone do not move: forecasts, targets, their accuracy.",
+    )
     check_lake = dg.define_asset_job("check_lake", selection=dg.AssetSelection.all_asset_checks())
     return dg.Definitions(
         assets=[lake_asset(lake.graph)],
         asset_checks=[lake_checks(lake.graph)],
-        jobs=[hot_run, check_lake, keep_lake, purge_runs],
+        jobs=[hot_run, nightly, check_lake, keep_lake, purge_runs],
         sensors=[log_grew(hot_run)],
-        schedules=schedules(lake.settings.time_zone, hot_run, check_lake),
+        schedules=schedules(lake.settings.time_zone, hot_run, nightly, check_lake),
         resources=resources,
         executor=dg.in_process_executor,
     )

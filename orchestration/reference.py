@@ -54,7 +54,7 @@ def tables_page() -> str:
     head = (
         "# Tables\n\n"
         f"The {len(graph.tables)} tables that Jovey derives from the facts, and what is held true of them. Generated "
-        "from the headers of `assets/**/*.sql` by `make docs`.\n\n"
+        "from the headers of `assets/**` by `make docs`.\n\n"
         "The path of a file is the name of its table and of its asset in Dagster. Expectations are checked in the run "
         "that makes the table, other checks beside it or every night.\n"
     )
@@ -127,7 +127,8 @@ def _schema(schema: str, tables: Sequence[Derived], checks: Sequence[Check]) -> 
 def _table(table: Derived, checks: Sequence[Check]) -> str:
     title = table.name + (table.macro or "")
     read = ", ".join(f"`{name}`" for name in sorted(table.reads))
-    head = f"\n### `{title}`\n\n{table.about}\n\nReads {read}.\n"
+    when = " Made anew every night." if table.is_nightly else ""
+    head = f"\n### `{title}`\n\n{table.about}\n\nReads {read}.{when}\n"
     rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in table.columns.items())
     columns = f"\n| column | meaning |\n|---|---|\n{rows}" if rows else ""
     return head + columns + "".join(_truths(table, checks))

@@ -1,4 +1,4 @@
-"""What the calendar starts: the day's turn at the company's midnight, checks at night, housekeeping by the hour."""
+"""What the calendar starts: the day's turn at the company's midnight, slow tables and checks at night, housekeeping."""
 
 # no `from __future__ import annotations` here: Dagster reads the type of `context` itself, not its name
 from datetime import datetime, timedelta
@@ -17,11 +17,15 @@ PURGED_RUNS_MAX = 5_000  # a purge; the hot run makes at most some 30,000 a day,
 
 
 def schedules(
-    time_zone: str, hot_run: UnresolvedAssetJobDefinition, checks: UnresolvedAssetJobDefinition
+    time_zone: str,
+    hot_run: UnresolvedAssetJobDefinition,
+    nightly: UnresolvedAssetJobDefinition,
+    checks: UnresolvedAssetJobDefinition,
 ) -> list[dg.ScheduleDefinition]:
     """All schedules, in the company's time zone, on from the first start."""
     times: dict[str, tuple[str, UnresolvedAssetJobDefinition | dg.JobDefinition]] = {
         "day_began": ("0 0 * * *", hot_run),
+        "forecasts_due": ("13 0 * * *", nightly),
         "checks_due": ("17 2 * * *", checks),
         "keeping_due": ("37 * * * *", keep_lake),
         "purge_due": ("53 * * * *", purge_runs),
