@@ -1,4 +1,4 @@
--- about: One row per product and ISO week from its first demand or stock to this week, weeks without demand included.
+-- about: One row per product and ISO week from its first demand or stock to this week, quiet weeks included; at most a quarter beyond the company's latest.
 -- column: product_id | The product.
 -- column: sku | Its SKU.
 -- column: week_start | Monday of the week, the company's calendar.
@@ -91,19 +91,24 @@ names as (
         select product_id, sku from fulfillment.stock_movements
     ) group by product_id
 ),
+active as (
+    select product_id, week_start from weekly
+    union all by name
+    select product_id, week_start from weekly_balances
+),
 starts as (
-    select product_id, min(week_start) as week_start from (
-        select product_id, week_start from weekly
-        union all by name
-        select product_id, week_start from weekly_balances
-    ) group by product_id
+    -- a company that has been silent for a quarter has no demand to tell of: books brought in from years ago end there
+    select
+        product_id,
+        min(week_start) as week_start,
+        least(date_trunc('week', getvariable('today')), max(max(week_start)) over () + interval 91 day) as latest
+    from active
+    group by product_id
 ),
 weeks as (
     select
         product_id,
-        unnest(generate_series(
-            week_start::timestamp, date_trunc('week', getvariable('today'))::timestamp, interval 7 day
-        ))::date as week_start
+        unnest(generate_series(week_start::timestamp, latest::timestamp, interval 7 day))::date as week_start
     from starts
 ),
 carried as (
