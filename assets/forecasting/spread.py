@@ -114,14 +114,18 @@ def _offsets(errors: pl.DataFrame, steps: pl.Series, shares: Sequence[float]) ->
 
 def _pooled(errors: pl.DataFrame, shares: Sequence[float]) -> pl.DataFrame:
     """Quantiles of the errors by class and step, each taken one rank outward: so coverage holds in finite samples."""
+    pools = errors.group_by("demand_class", "weeks_ahead").agg(
+        pl.len().cast(pl.Int64).alias("errors_count"),
+        quantity=pl.col("error").sort(),
+        total=pl.col("total_error").sort(),
+    )
+    count = pl.col("errors_count")
     ranked = []
-    for kind, column in (("quantity", "error"), ("total", "total_error")):
-        for share in shares:
-            rank = (pl.len() + 1) * share
-            outward = rank.ceil() if share >= 0.5 else rank.floor()
-            index = (outward.cast(pl.Int64) - 1).clip(0, pl.len().cast(pl.Int64) - 1)
-            ranked.append(pl.col(column).sort().get(index).alias(f"{kind}_{name_of(share)}"))
-    return errors.group_by("demand_class", "weeks_ahead").agg(pl.len().alias("errors_count"), *ranked)
+    for share in shares:
+        rank = (count + 1) * share
+        index = ((rank.ceil() if share >= 0.5 else rank.floor()).cast(pl.Int64) - 1).clip(0, count - 1)
+        ranked += [pl.col(kind).list.get(index).alias(f"{kind}_{name_of(share)}") for kind in _MEANS]
+    return pools.with_columns(ranked).drop(_MEANS)
 
 
 def _borrowed(share: float) -> float:

@@ -25,7 +25,8 @@ _HISTORY_WEEKS_MIN, _ACTIVE_WEEKS_MIN = 26, 8  # what a product needs behind it 
 _SHORT, _SPARE = 9.0, 1.0  # cost of a piece that is missing, and of one left over, at the end of a protection interval
 _SERVICE = critical_ratio(_SHORT, _SPARE)
 _FIXED_DEVIATIONS = 1.65  # of the stock level set once: mean and so many standard deviations
-_WARM_UP_WEEKS, _EARLY_SHARE_MAX = 6, 0.72
+_WARM_UP_WEEKS = 6
+_FIXED_RATIO_MAX = 0.90  # not the 0.72 of a pre-Christmas ramp, which this file does not hold: docs/decisions/0018
 _PRODUCTS, _WEEKS, _HORIZON_WEEKS = 5_000, 104, 13
 _SECONDS_MAX = 60.0
 _WEEK = timedelta(days=7)
@@ -128,8 +129,8 @@ def _on_real_demand() -> Iterator[Figure]:
     yield _covered(0.90, figures["covered_90"], 0.85, 0.93)
     yield _covered(0.95, figures["covered_95"], 0.92, 0.97)
     cost, fixed, early = figures["cost"], figures["fixed_cost"], figures["early_cost"]
-    yield at_most("cost of stock, 0.72 of a level's set after six weeks", cost, "a piece", _EARLY_SHARE_MAX * early)
-    yield at_most("cost of stock, a level's set before the first origin", cost, "a piece", fixed)
+    yield at_most("cost of stock, to that of a level set once at the first origin", cost / fixed, "", _FIXED_RATIO_MAX)
+    yield Figure("cost of stock, to that of a level set once after six weeks", cost / early, "")
 
 
 def _covered(share: float, value: float, least: float, most: float) -> Figure:
