@@ -25,6 +25,7 @@ _FOR_THE_OPERATOR = {
     "orchestration.bench.run.UnknownBench",
     "orchestration.bench.whole_house.NeverUp",
     "orchestration.demo.run.CannotDemo",
+    "orchestration.export.ExportRefused",
     "orchestration.imports.source.BadFile",
     "orchestration.imports.replay.CannotImport",
     "orchestration.users.CannotDo",
@@ -77,6 +78,18 @@ def sql(
         prompt(_settings())
     else:
         answer(_settings(), query, csv=csv)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="The DuckDB file to write.")],
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write the lake into one plain DuckDB file."""
+    from orchestration.export import export as write
+
+    typer.echo(f"{write(_settings(), file, replace=replace)} tables are in {file}.")
 
 
 imports = typer.Typer(help="Replay another system's books through the company's own commands.", no_args_is_help=True)

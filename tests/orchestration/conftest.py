@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.lake import Lake
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
@@ -15,3 +16,10 @@ def outside(home: Path, database: Database) -> Settings:
     """Settings whose DATABASE_URL is a fresh, migrated database; both ports are any free ones."""
     url = f"postgresql://{database.user}@/{database.name}?host={database.host}&port={database.port}"
     return Settings(_env_file=None, home=home, DATABASE_URL=url, api_port=0, dagster_port=0)
+
+
+@pytest.fixture
+def filled(outside: Settings) -> Settings:
+    """Settings of a house whose lake has its tables."""
+    Lake.of(outside).refresh()
+    return outside

@@ -6,16 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from assets.lake import Lake
 from orchestration.sql_prompt import QuestionRefused, answer, prompt
 from warehouse.settings import Settings
-
-
-@pytest.fixture
-def filled(outside: Settings) -> Settings:
-    """Settings of a house whose lake has its tables."""
-    Lake.of(outside).refresh()
-    return outside
 
 
 @pytest.fixture

@@ -68,6 +68,16 @@ def open_reader(database: Database, settings: Settings, *, version: int | None =
 
 
 @contextmanager
+def open_for_export(database: Database, settings: Settings, file: Path) -> Iterator[DuckDBPyConnection]:
+    """The lake as `lake`, to be read, and a plain DuckDB file as `export` (the default). Raises LakeMissing."""
+    with _session(settings, _WRITER_MEMORY) as connection:
+        _attach_written(connection, database, settings, None)
+        connection.execute(f"attach {_quoted(str(file))} as export")
+        connection.execute("use export")
+        yield connection
+
+
+@contextmanager
 def open_beside(database: Database, settings: Settings) -> Iterator[DuckDBPyConnection]:
     """The lake as `lake` and the log as `log`, both to be read, and an empty database `beside` (the default) to fill.
 
