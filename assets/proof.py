@@ -31,6 +31,7 @@ class Mismatch:
 
     table: str
     reason: str
+    is_misshapen: bool = False
     missing: int = 0
     surplus: int = 0
     expected: Row = field(default_factory=dict)
@@ -74,8 +75,9 @@ def _derive(
             connection.execute(statement)
     load(connection, vocabulary, BEGINNING, account.cut.snapshot)
     set_variables(connection, account.taken_at, account.today, variables(settings))
+    made = _columns(connection, "lake")
     for one in graph.derived:
-        if one.is_nightly:  # true of the night it was made in: taken as it is, for what is made from it
+        if one.is_nightly and one.name in made:  # true of the night it was made in: taken as it is, for what needs it
             connection.execute(f"create schema if not exists {one.schema}")
             connection.execute(f"create table {one.name} as from lake.{one.name}")
         elif one.macro is None:
@@ -109,16 +111,21 @@ def _sums(connection: DuckDBPyConnection, database: str, tables: Mapping[str, _C
 
 def _misshapen(table: str, present: Mapping[str, _Columns], derived: tuple[int, int]) -> Mismatch:
     reason = "its columns are not those of the code" if table in present else "it is not in the lake"
-    return Mismatch(table, reason, missing=derived[0])
+    return Mismatch(table, reason, is_misshapen=True, missing=derived[0])
 
 
 def _differing(connection: DuckDBPyConnection, table: str, columns: _Columns) -> Mismatch:
     """Which rows a table lacks and which it should not have."""
     derived, stored = (f"select {_listed(columns)} from {database}.{table}" for database in ("beside", "lake"))
     missing, surplus = f"({derived} except all {stored})", f"({stored} except all {derived})"
-    counts = _count(connection, missing), _count(connection, surplus)
-    reason = "its rows are not what the log says"
-    return Mismatch(table, reason, *counts, _first(connection, missing), _first(connection, surplus))
+    return Mismatch(
+        table,
+        "its rows are not what the log says",
+        missing=_count(connection, missing),
+        surplus=_count(connection, surplus),
+        expected=_first(connection, missing),
+        found=_first(connection, surplus),
+    )
 
 
 def _listed(columns: _Columns) -> str:

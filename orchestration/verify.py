@@ -47,6 +47,8 @@ def examine(settings: Settings) -> Report:
     with open_database(settings) as database:
         found = tuple(islice(_differences(database), DIFFERENCES_MAX))
         proof = prove(database, settings)
+    if any(one.is_misshapen for one in proof.mismatches):  # checks ask for tables as the code makes them
+        return Report(found, proof, ())
     return Report(found, proof, tuple(one for one in Lake.of(settings).check_all() if not one.has_passed))
 
 

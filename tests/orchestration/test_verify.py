@@ -118,3 +118,12 @@ def test_a_check_that_rows_break_is_told(company, damage):
     assert report.failures
     for word in ("the whole state", "missing", "present", report.failures[0].name):
         assert word in said.getvalue()
+
+
+def test_a_table_that_newer_code_would_make_is_named(company, damage):
+    damage("delete from jovey.states where false", "drop table forecasting.forecast")
+
+    report = examine(company)
+
+    [wrong] = report.proof.mismatches
+    assert (wrong.table, wrong.reason) == ("forecasting.forecast", "it is not in the lake")
