@@ -41,7 +41,10 @@ def forecasts(
     """
     earlier = [origin - back * _WEEK for back in range(horizon_weeks + CALIBRATION_ORIGINS)]
     first = weeks.select(pl.col("week_start").min()).item()
-    points = [expected(weeks, products, then, horizon_weeks) for then in earlier if first is None or then >= first]
+    told = [
+        then for then in earlier if then == origin or first is None or then >= first
+    ]  # a young company has only now
+    points = [expected(weeks, products, then, horizon_weeks) for then in told]
     return widened(points[0], known_at(origin, missed(pl.concat(points), weeks)), shares)
 
 

@@ -113,6 +113,13 @@ def test_with_nothing_sold_yet_every_product_has_a_forecast(weeks, products):
     assert told["quantity_p98"][0] > 0
 
 
+def test_a_company_in_its_first_week_has_a_forecast_from_nothing_known_yet(weeks, products):
+    begun = weeks({"a": [3]})
+    told = forecasts(begun, products(begun), after(0), 2)
+    assert told["mean"].to_list() == [0.0, 0.0]
+    assert told["quantity_p98"][0] > 0
+
+
 def test_a_share_between_the_borrowed_ones_lies_between_them(weeks, products):
     known = weeks({"a": [10] * 3})
     told = forecasts(known, products(known), after(3), 1, [0.9, 0.92, 0.95])
