@@ -28,7 +28,7 @@ class _CustomerCommand(Command):
 
 
 class RegisterCustomer(_CustomerCommand):
-    """Open an account. Everyone begins as a consumer; `user_type` dealer is for staff and imports, with ApproveDealer."""
+    """Open an account. Everyone begins as a consumer; staff and imports may say dealer, then ApproveDealer."""
 
     user_type: Literal["consumer", "dealer"] = "consumer"
     name: Name

@@ -24,12 +24,13 @@ MONDAY = date(2026, 3, 2)
 
 def order(lake, quantity: int, product: str = "pump") -> OrderPlaced:
     line = OrderLine(
-        line_no=1, kind="product", sku=product.upper(), product_id=lake.id(product), description="Pump", quantity=quantity,
-        unit_price=D(2), tax_rate=D(0), net=D(2) * quantity, tax=D(0), gross=D(2) * quantity,
+        line_no=1, kind="product", sku=product.upper(), product_id=lake.id(product), description="Pump",
+        quantity=quantity, unit_price=D(2), tax_rate=D(0), net=D(2) * quantity, tax=D(0), gross=D(2) * quantity,
     )  # fmt: skip
     return OrderPlaced(
         number="SO-1", customer_id=lake.id("ann"), customer_type="dealer", channel="api", currency="USD",
-        prices_include_tax=False, lines=(line,), net=line.net, tax=D(0), total=line.net, terms="net_30", location="main",
+        prices_include_tax=False, lines=(line,), net=line.net, tax=D(0), total=line.net,
+        terms="net_30", location="main",
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def created(lake, quantities: list[int]) -> PurchaseOrderCreated:
     )  # fmt: skip
 
 
-def fact(lake, order, step: str, which: int, number: int):  # noqa: PLR0911 - one kind a line
+def fact(lake, order, step: str, which: int, number: int):
     open_lines = [line for line in order.lines if line.open_quantity]
     match step:
         case "approve":

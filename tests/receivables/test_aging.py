@@ -253,8 +253,8 @@ class Book:
 )
 def test_on_any_date_the_aging_is_what_plain_bookkeeping_says(empty_facts, small_lake, steps, days, basis):
     lake = type(small_lake)(small_lake.connection, today=FIRST + timedelta(days=400))
-    for table in ("invoice_generated", "payment_received", "credit_note_issued", "payment_allocated", "credit_note_allocated",
-                  "payment_refunded", "credit_note_refunded", "invoice_written_off"):  # fmt: skip
+    facts = "invoice_generated payment_received credit_note_issued payment_allocated credit_note_allocated"
+    for table in f"{facts} payment_refunded credit_note_refunded invoice_written_off".split():
         lake.connection.execute(f"delete from facts.{table}")
     book = Book(lake)
     for index, step in enumerate(sorted(steps, key=lambda step: step.day)):
