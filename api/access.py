@@ -14,12 +14,16 @@ Buyer = Literal["consumer", "dealer"]
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Who may come in. Buyers see and act on what is theirs alone; staff come in by the function they work in."""
+    """Who may come in. Buyers see and act on what is theirs alone; staff come in by the function they work in.
+
+    Agents come in by a token of the house; the rules look at the functions in it.
+    """
 
     anyone: bool = False
     buyers: frozenset[Buyer] = frozenset()
     functions: frozenset[str] = frozenset()
     all_staff: bool = False
+    agents: bool = False
 
     def includes(self, by: Actor) -> bool:
         """Whether this caller may come in."""
@@ -27,6 +31,7 @@ class Callers:
             self.anyone
             or by.kind == "system"
             or by.kind in self.buyers
+            or (by.kind == "agent" and self.agents)
             or (by.kind == "staff" and (self.all_staff or bool(self.functions & by.functions)))
         )
 
@@ -37,6 +42,7 @@ class Callers:
             self.buyers | other.buyers,
             self.functions | other.functions,
             self.all_staff or other.all_staff,
+            self.agents or other.agents,
         )
 
     def __str__(self) -> str:
@@ -44,7 +50,7 @@ class Callers:
         if self.anyone:
             return "anyone"
         staff = ["staff"] if self.all_staff else [f"staff ({', '.join(sorted(self.functions))})"] * bool(self.functions)
-        return ", ".join([f"{kind} (own)" for kind in sorted(self.buyers)] + staff)
+        return ", ".join([f"{kind} (own)" for kind in sorted(self.buyers)] + staff + ["agents"] * self.agents)
 
 
 def staff(*functions: str) -> Callers:
@@ -58,6 +64,7 @@ CONSUMERS = Callers(buyers=frozenset({"consumer"}))
 DEALERS = Callers(buyers=frozenset({"dealer"}))
 ALL_STAFF = Callers(all_staff=True)
 SIGNED_IN = BUYERS | ALL_STAFF
+AGENTS = Callers(agents=True)
 CATALOG = staff("category")
 PEOPLE = staff("customers")
 SALES = staff("orders", "customers")

@@ -25,11 +25,14 @@ import api.receivables.routes
 from api.access import DOORS
 from api.auth.enter import enter
 from api.auth.tokens import signing_key
+from api.faces import Faces
 from api.house import House
 from api.middleware import Porch, Tally
 from api.openapi import complete
+from api.pages.app import create_pages
 from api.problem import explain_problems
 from api.rules import rules_of
+from api.staff_door import StaffDoor
 from warehouse.lake.read import Reader
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
@@ -62,10 +65,10 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     @asynccontextmanager
     async def open_house(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
-            app.state.house = stack.enter_context(_opened(chosen, database))
+            app.state.house = pages.state.house = stack.enter_context(_opened(chosen, database))
             yield
 
-    tally = Tally()
+    tally, pages = Tally(), create_pages()
     app = FastAPI(
         title="Jovey",
         summary="Orders, stock, purchasing and receivables of a maker of water pumps.",
@@ -79,6 +82,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     for router in _ROUTERS:
         app.include_router(router)
     explain_problems(app)
+    app.add_middleware(Faces, pages=pages, staff=StaffDoor(chosen.staff_port))
     app.add_middleware(Porch, tally=tally)
     _refuse_unlisted(app)
     complete(app)

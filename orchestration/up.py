@@ -88,7 +88,7 @@ def refuse_full_disk(home: Path) -> None:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The environment in which another process reads the same settings, wherever it runs."""
-    aliases = {"database_url": "DATABASE_URL"}
+    aliases = {name: str(one.validation_alias) for name, one in Settings.model_fields.items() if one.validation_alias}
     values = settings.model_dump(mode="json", exclude_none=True) | {"home": settings.home.resolve()}
     return {aliases.get(name, f"JOVEY_{name.upper()}"): str(value) for name, value in values.items()}
 

@@ -33,7 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # a developer's own settings must not reach a test
     for name in [name for name in os.environ if name.startswith("JOVEY_") and name != _HOME]:
         del os.environ[name]
-    os.environ.pop("DATABASE_URL", None)
+    for name in ("DATABASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"):
+        os.environ.pop(name, None)
     _offer(config, "history")
     _offer(config, "shop")
     _offer(config, "small_lake")

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What an operator may choose. Every field is `JOVEY_<NAME>` in the environment or `.env`, `DATABASE_URL` apart."""
+    """What an operator may choose. Every field is `JOVEY_<NAME>` in the environment or `.env`, or bears its alias."""
 
     model_config = SettingsConfigDict(
         env_prefix="JOVEY_", env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore"
@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     api_port: int = Field(8000, ge=0, le=65535, description="Port of the API; 0 takes any free one.")
     dagster_port: int = Field(
         3000, ge=0, le=65535, description="Port of Dagster's pages, on loopback; 0: any free one."
+    )
+    staff_port: int = Field(8501, ge=0, le=65535, description="Port of the staff screens; 0 takes any free one.")
+    public_url: str | None = Field(
+        None, pattern=r"^https?://[^/\s]+$", description="Address people know Jovey by; https makes cookies secure."
     )
     access_token_minutes: int = Field(15, ge=1, description="How long a sign-in lasts before it is refreshed.")
 
@@ -66,6 +70,16 @@ class Settings(BaseSettings):
         Decimal("0.95"), gt=0, le=Decimal("0.98"), description="Most of it, however good the margin; 0.98 is foreseen."
     )
     supply_weeks_max: int = Field(13, ge=1, le=104, description="No order is for more than this many weeks' demand.")
+    anthropic_api_key: str | None = Field(
+        None, validation_alias="ANTHROPIC_API_KEY", description="Lets agents ask Claude; without it formulas answer."
+    )
+    anthropic_base_url: str | None = Field(
+        None, validation_alias="ANTHROPIC_BASE_URL", description="Where Claude is asked, if not at Anthropic."
+    )
+    model: str = Field("claude-sonnet-5-5", description="The model that agents ask.")
+    model_cost_day_max: Decimal = Field(Decimal(5), ge=0, description="USD that all questions of a day may cost.")
+    reorder_decision_hours: int = Field(24, ge=1, description="A reorder nobody decides on by then has expired.")
+    price_decision_hours: int = Field(8, ge=1, description="A price change nobody decides on by then has expired.")
     aging_basis: Literal["due_date", "invoice_date"] = Field("due_date", description="The date an open item ages from.")
 
     @field_validator("time_zone")
@@ -73,6 +87,11 @@ class Settings(BaseSettings):
     def _known_zone(cls, name: str) -> str:
         ZoneInfo(name)
         return name
+
+    @property
+    def is_served_securely(self) -> bool:
+        """Whether people reach it by https."""
+        return (self.public_url or "").startswith("https://")
 
     @property
     def lake_folder(self) -> str:

@@ -9,13 +9,16 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.access import DOORS, refuse_unless_included
 from api.actor import Actor
+from api.auth.cookies import CSRF_HEADER, claims_of, is_csrf_token
 from api.auth.sessions import Person, person_behind
-from api.auth.tokens import Claims, InvalidToken, verified
-from api.house import Here
+from api.auth.tokens import AgentClaims, Claims, InvalidToken, verified
+from api.house import Here, House
 from api.problem import Unauthenticated
+from api.refusals import Refusal
 from warehouse.clock import now
 
 NOBODY = Actor("anonymous")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = HTTPBearer(
     auto_error=False, scheme_name="access token", description="From POST /api/v1/auth/login; lasts 15 minutes."
 )
@@ -25,10 +28,25 @@ def enter(
     request: Request, here: Here, token: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 ) -> Actor:
     """Who is calling, as the log will name them; raises when the door is not for them."""
-    person = None if token is None else _person(request, here, token.credentials)
-    by = NOBODY if person is None else person.actor
+    by = by_cookie(request, here) if token is None else _by_token(request, here, token.credentials)
     refuse_unless_included(by, DOORS[request.method, request.scope["route"].path])
     return by
+
+
+def by_cookie(request: Request, here: House) -> Actor:
+    """The person of the browser's session; nobody when there is none, or it is over or not ours.
+
+    A browser sends its cookie with whatever any page asks of us, so what changes something must also show the session's
+    CSRF token, which only our own pages know. Raises Refusal without it.
+    """
+    claims = claims_of(request, here.signing_key)
+    person = None if claims is None else _person(request, here, claims)
+    if claims is None or person is None:
+        return NOBODY
+    if request.method not in _SAFE and not is_csrf_token(request.headers.get(CSRF_HEADER), claims.session_id, here):
+        message = f"Send the session's CSRF token as {CSRF_HEADER}, or an access token instead of the cookie."
+        raise Refusal("csrf_token_missing", message, kind="forbidden")
+    return person.actor
 
 
 def signed_in_person(request: Request, by: Who) -> Person:
@@ -50,14 +68,21 @@ Signed = Annotated[Person, Depends(signed_in_person)]
 Session = Annotated[Claims, Depends(session_claims)]
 
 
-def _person(request: Request, here: Here, token: str) -> Person:
+def _by_token(request: Request, here: House, token: str) -> Actor:
     try:
         claims = verified(token, here.signing_key)
     except InvalidToken as invalid:
         raise Unauthenticated("invalid_token", str(invalid)) from invalid
-    with here.engine.connect() as connection:
-        person = person_behind(connection, claims, now())
+    if isinstance(claims, AgentClaims):
+        return Actor("agent", name=claims.name, functions=claims.functions)
+    person = _person(request, here, claims)
     if person is None:
         raise Unauthenticated("session_over", "This session is over; sign in again.")
+    return person.actor
+
+
+def _person(request: Request, here: House, claims: Claims) -> Person | None:
+    with here.engine.connect() as connection:
+        person = person_behind(connection, claims, now())
     request.state.person, request.state.claims = person, claims
     return person

@@ -17,6 +17,7 @@ from warehouse.settings import Settings
 
 ISSUER = "jovey"
 _ALGORITHM = "HS256"
+_AGENT = "agent:"
 _KEY_BYTES_MIN = 32  # RFC 7518 §3.2: a key as long as the hash
 
 
@@ -36,6 +37,14 @@ class Claims:
     session_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class AgentClaims:
+    """What an agent's token says: which agent, and the functions it may propose for. Short-lived, without a session."""
+
+    name: str
+    functions: frozenset[str]
+
+
 def signed(claims: Claims, key: bytes, at: datetime, lifetime: timedelta) -> str:
     """An access token for a session."""
     payload = {
@@ -48,16 +57,30 @@ def signed(claims: Claims, key: bytes, at: datetime, lifetime: timedelta) -> str
     return jwt.encode(payload, key, algorithm=_ALGORITHM, headers={"typ": "at+jwt"})
 
 
-def verified(token: str, key: bytes) -> Claims:
+def signed_for_agent(claims: AgentClaims, key: bytes, at: datetime, lifetime: timedelta) -> str:
+    """An access token for an agent; whoever holds the installation's key starts the agents."""
+    payload = {
+        "iss": ISSUER,
+        "sub": f"{_AGENT}{claims.name}",
+        "fns": sorted(claims.functions),
+        "iat": at,
+        "exp": at + lifetime,
+    }
+    return jwt.encode(payload, key, algorithm=_ALGORITHM, headers={"typ": "at+jwt"})
+
+
+def verified(token: str, key: bytes) -> Claims | AgentClaims:
     """What a token says, if this house signed it and it is not over; raises InvalidToken."""
     try:
         payload = jwt.decode(
-            token, key, algorithms=[_ALGORITHM], issuer=ISSUER, options={"require": ["exp", "iat", "iss", "sub", "sid"]}
+            token, key, algorithms=[_ALGORITHM], issuer=ISSUER, options={"require": ["exp", "iat", "iss", "sub"]}
         )
+        if payload["sub"].startswith(_AGENT):
+            return AgentClaims(payload["sub"].removeprefix(_AGENT), frozenset(payload["fns"]))
         return Claims(UUID(payload["sub"]), UUID(payload["sid"]))
     except jwt.ExpiredSignatureError as error:
         raise InvalidToken("The access token has expired; refresh it or sign in again.") from error
-    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
+    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise InvalidToken("The access token is not valid here; sign in again.") from error
 
 

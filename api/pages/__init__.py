@@ -1,0 +1,1 @@
+"""The storefront: pages of the catalog, the cart, the checkout and the buyer's own things."""
