@@ -25,6 +25,7 @@ import api.receivables.routes
 from api.access import DOORS
 from api.auth.enter import enter
 from api.auth.tokens import signing_key
+from api.docs_page import add_docs_page
 from api.faces import Faces
 from api.house import House
 from api.middleware import Porch, Tally
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         version="1",
         lifespan=open_house,
         dependencies=[Depends(enter)],
+        docs_url=None,
         redoc_url=None,
     )
     app.state.tally = tally
@@ -86,6 +88,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app.add_middleware(Porch, tally=tally)
     _refuse_unlisted(app)
     complete(app)
+    add_docs_page(app)
     return app
 
 

@@ -71,3 +71,13 @@ def test_codes_are_read_from_the_rules_and_what_they_set_in_motion():
     assert "order_not_found" in orders["not_found"]
     assert "purchase_order_is_*" in codes_of("procurement")["conflict"]
     assert "price_step_exceeded" not in orders["conflict"]
+
+
+def test_the_documentation_page_needs_nothing_from_elsewhere(town):
+    page = town.nobody().get("/docs")
+    assert page.status_code == 200
+    addresses = re.findall(r'(?:src|href|url)[=:] ?["\']([^"\']+)', page.text)
+    assert len(addresses) >= 4
+    for address in addresses:
+        assert address.startswith("/"), address
+        assert town.nobody().get(address).status_code == 200, address
