@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from statistics import quantiles
 from uuid import UUID
 
@@ -25,78 +19,41 @@ from api.receivables.commands import ReceivePayment
 from api.rules import Rules, rules_of
 from assets.hot_run import refresh
 from orchestration.bench.figure import Figure, at_most
+from orchestration.bench.whole_house import own_home, served
 from orchestration.demo.plan import DAYS, Plan
 from orchestration.demo.story import found
 from orchestration.demo.tell import tell
-from orchestration.programs import program
-from orchestration.up import environment_of
 from warehouse import clock
 from warehouse.ids import new_id
 from warehouse.lake.read import EVERYTHING, Reader
 from warehouse.log.migrate import migrate
 from warehouse.postgres import open_database
-from warehouse.settings import Settings
 
 PAYMENTS = 30
 _P95_SECONDS_MAX = 15.0
 _PAUSE_SECONDS_MAX = 7.0  # between payments, so that they meet the sensor at any point of its round
-_UP_SECONDS_MAX, _SEEN_SECONDS_MAX = 180.0, 120.0
+_SEEN_SECONDS_MAX = 120.0
 _LOOK_SECONDS = 0.05
-_STOP_SECONDS_MAX = 15.0
 _BY = system("bench")
-
-
-class NeverUp(Exception):
-    """`jovey up` ended, or did not serve in time; the message holds its last words."""
 
 
 def rows(payments: int = PAYMENTS, days: int = DAYS) -> list[Figure]:
     """Seconds from commit to sight, on a home of its own: about 2 min to make the company, then 10 s a payment."""
-    with tempfile.TemporaryDirectory(prefix="jovey-") as folder:
-        own = {"home": folder, "DATABASE_URL": None, "lake_path": None, "api_port": 0, "dagster_port": 0}
-        settings = Settings.model_validate(own)
-        with open_database(settings) as database:
-            migrate(database)
-            engine = database.engine("jovey_append", statement_timeout_s=60)
-            plan = Plan(1, clock.calendar_date(clock.now(), "UTC") - timedelta(days=1), days)
-            tell(engine, *found(plan), Rules(), lambda: None)
-            refresh(database, settings)
-            with _served(settings), Reader(database, settings) as lake:
-                took = sorted(_measured(engine, lake, rules_of(settings), payments))
-            engine.dispose()
+    with own_home() as settings, open_database(settings) as database:
+        migrate(database)
+        engine = database.engine("jovey_append", statement_timeout_s=60)
+        plan = Plan(1, clock.calendar_date(clock.now(), "UTC") - timedelta(days=1), days)
+        tell(engine, *found(plan), Rules(), lambda: None)
+        refresh(database, settings)
+        with served(settings), Reader(database, settings) as lake:
+            took = sorted(_measured(engine, lake, rules_of(settings), payments))
+        engine.dispose()
     cuts = quantiles(took, n=20, method="inclusive")
     return [
         Figure("event to receivables.aging, p50", cuts[9], "s"),
         at_most("event to receivables.aging, p95", cuts[18], "s", _P95_SECONDS_MAX),
         Figure("event to receivables.aging, longest", took[-1], "s"),
     ]
-
-
-@contextmanager
-def _served(settings: Settings) -> Iterator[None]:
-    """`jovey up` as an operator starts it, serving from here on."""
-    log = Path(settings.home) / "up.log"
-    with log.open("w+", encoding="utf-8") as words:
-        serving = subprocess.Popen(
-            [program("jovey"), "up"],
-            env={**os.environ, **environment_of(settings)},  # noqa: TID251 - handed on, not read
-            stdout=words,
-            stderr=words,
-        )
-        try:
-            _wait_until_up(serving, log)
-            yield
-        finally:
-            serving.send_signal(signal.SIGINT)
-            serving.wait(_STOP_SECONDS_MAX)
-
-
-def _wait_until_up(serving: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _UP_SECONDS_MAX
-    while "Jovey is up" not in log.read_text(encoding="utf-8"):
-        if serving.poll() is not None or time.monotonic() > deadline:
-            raise NeverUp(f"jovey up does not serve: {log.read_text(encoding='utf-8')[-500:]}")
-        time.sleep(_LOOK_SECONDS)
 
 
 def _measured(engine: Engine, lake: Reader, rules: Rules, payments: int) -> Iterator[float]:

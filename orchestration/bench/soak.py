@@ -1,15 +1,17 @@
-"""Soak: a house that takes orders for half an hour must be at its end what it was at its beginning."""
+"""Soak: a house that takes five orders a second must be at its end what it was at its beginning, and never stale."""
 
 from __future__ import annotations
 
 import random
+import re
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 from uuid import UUID
@@ -34,11 +36,13 @@ from warehouse.lake.read import EVERYTHING, Reader
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
 
-_TRADES_A_SECOND = 2
+_TRADES_A_SECOND = 5
 _SAMPLE_SECONDS = 5.0
 _SKUS = [f"SOAK-{number}" for number in range(20)]
 _MEMORY_RATIO_MAX, _LATENCY_RATIO_MAX = 1.25, 1.5
+_AGE_SECONDS_MAX = 20.0  # what a dashboard may be behind the log, at any moment
 _LAG_SECONDS_MAX, _STOP_SECONDS_MAX = 15.0, 10.0
+_ERROR = re.compile(r"\b(ERROR|CRITICAL|Traceback|FATAL|PANIC)\b")
 _MEGABYTE = 1024**2
 _LOOK_SECONDS = 0.1
 
@@ -49,6 +53,7 @@ class Sample:
 
     memory_mb: float
     connections: int
+    age_seconds: float
     latencies_ms: list[float]
 
 
@@ -57,15 +62,19 @@ def soak(minutes: float) -> list[Figure]:
     with own_home() as settings, open_database(settings) as database:
         with served(settings) as supervisor:
             began = _programs(supervisor)
-            with _shop(settings) as shop:
-                samples = list(_samples(shop, supervisor, database, minutes * 60))
-                lag = _lag(shop, database, settings)
+            with _shop(settings) as shop, Reader(database, settings) as lake:
+                samples = list(_samples(shop, lake, supervisor, database, minutes * 60))
+                lag = _lag(shop, lake)
             restarts = len(began - _programs(supervisor))
             stop = _stop_seconds(supervisor)
+        errors = sum(1 for log in sorted((settings.home / "logs").glob("*.log")) for _ in _errors(log))
         left = [process for process in began if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
         faults = examine(settings)
     return [
         *_steadiness(samples),
+        Figure("orders placed a second", len(shop.placed_at) / (minutes * 60), "orders/s"),
+        at_most("age of the lake, longest", max(sample.age_seconds for sample in samples), "s", _AGE_SECONDS_MAX),
+        at_most("lines of logs that speak of errors", errors, "lines", 0),
         at_most("programs started again", restarts, "programs", 0),
         at_most("last order to the lake", lag, "s", _LAG_SECONDS_MAX),
         at_most("stop by Ctrl-C", stop, "s", _STOP_SECONDS_MAX),
@@ -95,7 +104,7 @@ class Shop:
     clerk: Client
     customer_id: UUID
     dice: random.Random
-    placed: int = 0
+    placed_at: list[float] = field(default_factory=list)
 
     def trade(self) -> Iterator[float]:
         """One order and what follows it; yields each request's milliseconds."""
@@ -103,10 +112,11 @@ class Shop:
         order = yield from _timed(lambda: self.clerk.send(PlaceOrder, customer_id=self.customer_id, lines=lines).body)
         yield from _timed(lambda: self.clerk.get(f"/orders/{order['id']}"))
         yield from _timed(lambda: self.clerk.get("/orders"))
-        self.placed += 1
-        if self.placed % 3:  # most are cancelled, so that an account's state stays as small as in real life
+        self.placed_at.append(time.monotonic())
+        placed = len(self.placed_at)
+        if placed % 3:  # most are cancelled, so that an account's state stays as small as in real life
             yield from _timed(lambda: self.clerk.send(CancelOrder, order_id=order["id"], reason="soak"))
-        if self.placed % 10 == 0:
+        if placed % 10 == 0:
             yield from _timed(self._pay)
 
     def _pay(self) -> Any:
@@ -130,7 +140,9 @@ def _timed(ask: Callable[[], Any]) -> Generator[float, None, Any]:
 # --- watching ---
 
 
-def _samples(shop: Shop, supervisor: psutil.Process, database: Database, seconds: float) -> Iterator[Sample]:
+def _samples(
+    shop: Shop, lake: Reader, supervisor: psutil.Process, database: Database, seconds: float
+) -> Iterator[Sample]:
     """Trade at a steady pace and look at the house every few seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -140,7 +152,7 @@ def _samples(shop: Shop, supervisor: psutil.Process, database: Database, seconds
             due = time.monotonic() + 1 / _TRADES_A_SECOND
             latencies += shop.trade()
             time.sleep(max(0.0, due - time.monotonic()))
-        yield Sample(_memory_mb(supervisor), _connections(database), latencies)
+        yield Sample(_memory_mb(supervisor), _connections(database), _age_seconds(shop, lake), latencies)
 
 
 def _memory_mb(supervisor: psutil.Process) -> float:
@@ -163,12 +175,22 @@ def _connections(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
-def _lag(shop: Shop, database: Database, settings: Settings) -> float:
+def _age_seconds(shop: Shop, lake: Reader) -> float:
+    """How long ago the first order was placed that the lake does not show yet."""
+    seen = _orders_seen(lake)
+    return time.monotonic() - shop.placed_at[seen] if seen < len(shop.placed_at) else 0.0
+
+
+def _errors(log: Path) -> Iterator[str]:
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        yield from (line for line in lines if _ERROR.search(line))
+
+
+def _lag(shop: Shop, lake: Reader) -> float:
     """Seconds until the last order placed is in the lake."""
     began = time.monotonic()
-    with Reader(database, settings) as lake:
-        while time.monotonic() - began < 4 * _LAG_SECONDS_MAX and _orders_seen(lake) < shop.placed:
-            time.sleep(_LOOK_SECONDS)
+    while time.monotonic() - began < 4 * _LAG_SECONDS_MAX and _orders_seen(lake) < len(shop.placed_at):
+        time.sleep(_LOOK_SECONDS)
     return time.monotonic() - began
 
 

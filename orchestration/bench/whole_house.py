@@ -26,9 +26,9 @@ class NeverUp(Exception):
 
 @contextmanager
 def own_home() -> Iterator[Settings]:
-    """Settings of a fresh home with an embedded database and two free ports; the folder goes afterwards."""
+    """Settings of a fresh home with an embedded database and free ports; the folder goes afterwards."""
     with tempfile.TemporaryDirectory(prefix="jovey-", ignore_cleanup_errors=True) as folder:
-        ports = {"api_port": free_port(LOOPBACK), "dagster_port": free_port(LOOPBACK)}
+        ports = {name: free_port(LOOPBACK) for name in ("api_port", "dagster_port", "staff_port")}
         yield Settings.model_validate({"home": folder, "DATABASE_URL": None, "lake_path": None, **ports})
 
 
