@@ -46,6 +46,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield _python()
     yield _disk(settings)
     yield from _ports(settings)
+    yield _claude(settings)
     if not settings.database_url and not (settings.home / "postgres" / "data").exists():
         yield Finding("Database", True, "none yet: the first `jovey up` or `jovey demo` makes it")
         return
@@ -77,6 +78,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     wanted = (
         ("API port", settings.api_host, settings.api_port, "JOVEY_API_PORT"),
         ("Dagster port", LOOPBACK, settings.dagster_port, "JOVEY_DAGSTER_PORT"),
+        ("Staff screens port", LOOPBACK, settings.staff_port, "JOVEY_STAFF_PORT"),
     )
     for what, host, port, variable in wanted:
         if is_ours:
@@ -85,6 +87,15 @@ def _ports(settings: Settings) -> Iterator[Finding]:
             yield Finding(what, True, f"{port} is free")
         else:
             yield Finding(what, False, f"{port} is taken by another program; set {variable} to another port")
+
+
+def _claude(settings: Settings) -> Finding:
+    if settings.anthropic_api_key is None:
+        return Finding("Claude", True, "no ANTHROPIC_API_KEY: agents answer by formula")
+    where = settings.anthropic_base_url or "Anthropic"
+    return Finding(
+        "Claude", True, f"agents ask {settings.model} at {where}, for {settings.model_cost_day_max} USD a day"
+    )
 
 
 def _version(database: Database) -> Finding:

@@ -84,3 +84,10 @@ def test_a_database_that_does_not_answer_ends_the_examination(home: Path):
     settings = Settings(_env_file=None, home=home, DATABASE_URL="postgresql:///shop?host=/nowhere", api_port=0)
     *_, last = findings(settings)
     assert (last.what, last.is_well) == ("Database", False)
+
+
+def test_it_says_whether_agents_ask_claude(home: Path):
+    assert "by formula" in said(Settings(_env_file=None, home=home))["Claude"][1]
+    keyed = Settings.model_validate({"home": home, "ANTHROPIC_API_KEY": "sk-test"})
+    words = said(keyed)["Claude"][1]
+    assert "claude-sonnet-5-5" in words and "sk-test" not in words
