@@ -22,6 +22,8 @@ class Rules:
     unpaid_order_lifetime: timedelta = timedelta(hours=24)
     purchase_approval_threshold: Decimal = Decimal(5000)
     over_receipt_rate: Decimal = Decimal(0)
+    reorder_decision_lifetime: timedelta = timedelta(hours=24)
+    price_decision_lifetime: timedelta = timedelta(hours=8)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -36,4 +38,6 @@ def rules_of(settings: Settings) -> Rules:
         unpaid_order_lifetime=timedelta(hours=settings.unpaid_order_hours),
         purchase_approval_threshold=settings.purchase_approval_threshold,
         over_receipt_rate=settings.over_receipt_rate,
+        reorder_decision_lifetime=timedelta(hours=settings.reorder_decision_hours),
+        price_decision_lifetime=timedelta(hours=settings.price_decision_hours),
     )

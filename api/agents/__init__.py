@@ -1,0 +1,1 @@
+"""Agents: what software proposes, and people decide."""
