@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+import api.pages.assets
+from api.pages.mishaps import explain_mishaps
+from api.pages.shield import Shield
+
+_PACK_FROM_BYTES = 1_000
+
+_ROUTERS = (api.pages.assets.ROUTER,)
 
 
 def create_pages() -> FastAPI:
     """The storefront; the house is put into its state when the application starts."""
-    return FastAPI(title="Jovey storefront", openapi_url=None, docs_url=None, redoc_url=None)
+    pages = FastAPI(title="Jovey storefront", openapi_url=None, docs_url=None, redoc_url=None)
+    for router in _ROUTERS:
+        pages.include_router(router)
+    explain_mishaps(pages)
+    pages.add_middleware(GZipMiddleware, minimum_size=_PACK_FROM_BYTES, compresslevel=6)  # leaves event streams alone
+    pages.add_middleware(Shield)
+    return pages
