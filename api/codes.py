@@ -10,7 +10,7 @@ from typing import get_args
 
 from api.refusals import Kind
 
-FUNCTIONS = ("category", "customers", "orders", "fulfillment", "procurement", "receivables")
+FUNCTIONS = ("agents", "category", "customers", "orders", "fulfillment", "procurement", "receivables")
 
 
 _CLAIMED = {

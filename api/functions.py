@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import api.agents.decide
+import api.agents.react
 import api.category.decide
 import api.customers.decide
 import api.fulfillment.decide
@@ -27,6 +29,7 @@ DECIDERS: dict[str, Decider[Any]] = {
         *api.fulfillment.decide.DECIDERS,
         *api.procurement.decide.DECIDERS,
         *api.receivables.decide.DECIDERS,
+        *api.agents.decide.DECIDERS,
     )
 }
 
@@ -37,6 +40,7 @@ _REACTIONS: tuple[dict[type[Event], React], ...] = (
     api.fulfillment.react.REACTIONS,
     api.procurement.react.REACTIONS,
     api.receivables.react.REACTIONS,
+    api.agents.react.REACTIONS,
 )
 REACTIONS: dict[type[Event], tuple[React, ...]] = {
     fact: tuple(reactions[fact] for reactions in _REACTIONS if fact in reactions)
