@@ -72,6 +72,7 @@ SHIPPING = staff("fulfillment")
 BUYING = staff("procurement")
 LEDGER = staff("receivables")
 LOG = staff("events")
+DECIDING = staff("agents", "procurement", "category")
 
 _API = "/api/v1"
 _PRODUCT, _PRICES = f"{_API}/category/products/{{product_id}}", f"{_API}/category/price-lists"
@@ -82,6 +83,8 @@ _INVOICE, _PAYMENT = f"{_API}/ar/invoices/{{invoice_id}}", f"{_API}/ar/payments/
 _ACCOUNT, _SUPPLIERS = f"{_API}/ar/accounts/{{customer_id}}", f"{_API}/procurement/suppliers"
 _PURCHASES = f"{_API}/procurement/purchase-orders"
 _PURCHASE = f"{_PURCHASES}/{{purchase_order_id}}"
+_AGENTS = f"{_API}/agents"
+_DECISION = f"{_AGENTS}/decisions/{{decision_id}}"
 
 DOORS: dict[tuple[str, str], Callers] = {
     ("GET", "/health/live"): ANYONE,
@@ -190,6 +193,15 @@ DOORS: dict[tuple[str, str], Callers] = {
     ("POST", f"{_PURCHASE}/receive"): BUYING | SHIPPING,
     ("POST", f"{_PURCHASE}/short-close"): BUYING,
     ("POST", f"{_PURCHASE}/cancel"): BUYING,
+    # agents: software proposes, the rules ask for the right of the function that decides
+    ("GET", f"{_AGENTS}/decisions"): DECIDING | AGENTS,
+    ("POST", f"{_AGENTS}/decisions"): AGENTS,
+    ("GET", _DECISION): DECIDING | AGENTS,
+    ("POST", f"{_DECISION}/approve"): DECIDING,
+    ("POST", f"{_DECISION}/reject"): DECIDING,
+    ("POST", f"{_AGENTS}/model-calls"): AGENTS,
+    ("GET", f"{_AGENTS}/model-calls/{{model_call_id}}"): DECIDING | AGENTS,
+    ("GET", f"{_API}/category/recommendations"): CATALOG,
     # events
     ("GET", f"{_API}/events"): LOG,
     ("GET", f"{_API}/events/{{event_id}}"): LOG,

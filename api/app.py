@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
+import api.agents.routes
 import api.auth.routes
 import api.category.routes
 import api.customers.dealers
@@ -55,6 +56,8 @@ _ROUTERS = (
     api.receivables.routes.ROUTER,
     api.receivables.reports.ROUTER,
     api.procurement.routes.ROUTER,
+    api.agents.routes.ROUTER,
+    api.agents.routes.CATALOG_ROUTER,
     api.events.routes.ROUTER,
 )
 

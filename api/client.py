@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 from pydantic_core import to_jsonable_python
 
+from api.agents import commands as agents
 from api.category import commands as category
 from api.command import Command
 from api.customers import commands as customers
@@ -88,6 +89,10 @@ DOORS_OF: Mapping[type[Command], tuple[str, str]] = {
     receivables.RefundPayment: ("POST", f"{_PAYMENT}/refund"),
     receivables.HoldAccount: ("POST", "/ar/accounts/{customer_id}/hold"),
     receivables.ReleaseAccount: ("POST", "/ar/accounts/{customer_id}/release"),
+    agents.ProposeDecision: ("POST", "/agents/decisions"),
+    agents.ApproveDecision: ("POST", "/agents/decisions/{decision_id}/approve"),
+    agents.RejectDecision: ("POST", "/agents/decisions/{decision_id}/reject"),
+    agents.RecordModelCall: ("POST", "/agents/model-calls"),
 }
 """Where each command is asked for, below /api/v1."""
 
