@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -15,6 +15,10 @@ from warehouse.ids import short_code
 from warehouse.money import ZERO, rounded
 
 YEAR_DAYS = 365
+WEEK_DAYS = 7
+YEARLY_DEMAND_MAX = 3  # an order for more than three half years of demand is a slip of the pen: agents.md, 3.2
+COST_MOVE_MAX = Decimal("0.10")  # from one order to the next; suppliers' yearly rises stay well below
+_PLACES = 4  # a reorder point is not raised by what floating point adds
 
 
 def line_total(quantity: int, unit_cost: Decimal) -> Decimal:
@@ -114,6 +118,153 @@ def whole_packs(quantity: float, pack_quantity: int, minimum_quantity: int = 1) 
     if quantity <= 0:
         return 0
     return math.ceil(max(math.ceil(round(quantity, 6)), minimum_quantity) / pack_quantity) * pack_quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """Pieces awaited from a supplier, and in how many days; negative when the day is past, none when none was named."""
+
+    quantity: int
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stocking:
+    """What an order follows from: the shelf, what is awaited, what is asked for, and how long goods take.
+
+    `curves` and `means` are of the demand of the first 1, 2, 3 … weeks, each of `lead_time_days` is equally likely.
+    """
+
+    available: int
+    awaited: tuple[Awaited, ...]
+    curves: tuple[DemandCurve, ...]
+    means: tuple[float, ...]
+    lead_time_days: tuple[int, ...]
+    review_days: int
+    service_level: float
+    economic_quantity: float
+    supply_weeks_max: int
+    pack_quantity: int
+
+    @property
+    def position(self) -> int:
+        """Pieces available and awaited."""
+        return self.available + sum(one.quantity for one in self.awaited)
+
+    @property
+    def weekly_demand(self) -> float:
+        """Expected pieces of a week, mean over the weeks foreseen."""
+        return self.means[-1] / len(self.means)
+
+
+@dataclass(frozen=True, slots=True)
+class Replenishment:
+    """When to order and how much now: nothing while the position is above the reorder point."""
+
+    position: int
+    reorder_point: int
+    order_up_to: int
+    quantity: int
+
+
+def replenishment(stocking: Stocking) -> Replenishment:
+    """Up to S in whole packs once the position is at or below s: reference/quant.md, C1."""
+    spans = (
+        stretched(stocking.curves, stocking.means, (days + stocking.review_days) / WEEK_DAYS)
+        for days in stocking.lead_time_days
+    )
+    point = math.ceil(round(demand_quantile([curve for curve, _ in spans], stocking.service_level), _PLACES))
+    most = stocking.supply_weeks_max * stocking.weekly_demand
+    order_up_to = point + whole_packs(min(stocking.economic_quantity, most), stocking.pack_quantity)
+    return Replenishment(
+        stocking.position,
+        point,
+        order_up_to,
+        quantity_to_order(stocking.position, point, order_up_to, stocking.pack_quantity),
+    )
+
+
+def quantity_to_order(position: int, reorder_point: int, order_up_to: int, pack_quantity: int) -> int:
+    """Whole packs up to the target when the position is at or below the reorder point, else nothing."""
+    return whole_packs(order_up_to - position, pack_quantity) if position <= reorder_point else 0
+
+
+def rethought(
+    stocking: Stocking,
+    *,
+    demand_factor: float = 1.0,
+    lead_time_days: int | None = None,
+    service_level: float | None = None,
+    lost: frozenset[int] = frozenset(),
+    arriving_days: Mapping[int, int] | None = None,
+) -> Stocking:
+    """The same shelf seen otherwise: more or less demand, another lead time or service level, goods lost or late.
+
+    `lost` and `arriving_days` are by the place in `awaited`. Goods that come later than those ordered now would help
+    nobody and do not count. The economic order grows with the root of demand.
+    """
+    days = stocking.lead_time_days if lead_time_days is None else (lead_time_days,)
+    latest = max(days) + stocking.review_days
+    late = {place: more for place, more in (arriving_days or {}).items() if more > latest}
+    return replace(
+        stocking,
+        awaited=tuple(one for place, one in enumerate(stocking.awaited) if place not in lost and place not in late),
+        curves=tuple(
+            DemandCurve(curve.shares, tuple(quantity * demand_factor for quantity in curve.quantities))
+            for curve in stocking.curves
+        ),
+        means=tuple(mean * demand_factor for mean in stocking.means),
+        lead_time_days=days,
+        service_level=stocking.service_level if service_level is None else service_level,
+        economic_quantity=stocking.economic_quantity * math.sqrt(demand_factor),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A line that might be ordered, and what it is held against; amounts and pieces, none where nothing is known."""
+
+    quantity: int
+    unit_cost: Decimal
+    supplier_is_active: bool
+    supplier: str
+    last_unit_cost: Decimal | None
+    half_year_demand: int
+    demand_class: str
+
+
+def reorder_guards(order: Order, stocking: Stocking) -> tuple[tuple[str, bool, str], ...]:
+    """Each guard's name, whether it lets the order pass, and why: reference/agents.md, 3.2.
+
+    They go by the forecast as it is, whatever somebody thinks of it.
+    """
+    plain = replenishment(stocking)
+    most = stocking.supply_weeks_max * stocking.weekly_demand
+    missing = max(0, plain.reorder_point - plain.position)
+    ceiling = whole_packs(missing, stocking.pack_quantity) + whole_packs(most, stocking.pack_quantity)
+    yearly = YEARLY_DEMAND_MAX * order.half_year_demand
+    last, cost = order.last_unit_cost, order.unit_cost
+    moved = 0 if not last else abs(cost - last) / last
+    return (
+        ("supplier", order.supplier_is_active, f"{order.supplier} is {'' if order.supplier_is_active else 'in'}active"),
+        ("packs", order.quantity % stocking.pack_quantity == 0, f"whole packs of {stocking.pack_quantity}"),
+        ("quantity", order.quantity > 0, f"{order.quantity} pieces"),
+        (
+            "cover",
+            order.quantity <= ceiling,
+            f"{order.quantity} of at most {ceiling}: the reorder point and {stocking.supply_weeks_max} weeks of demand",
+        ),
+        (
+            "history",
+            order.demand_class == "new" or order.quantity <= yearly,
+            f"{order.quantity} of at most {yearly}: {YEARLY_DEMAND_MAX} times the demand of 26 weeks",
+        ),
+        (
+            "unit_cost",
+            moved <= COST_MOVE_MAX,
+            "never ordered before" if not last else f"{cost} against {last} at the last order",
+        ),
+    )
 
 
 def _share_below(curves: Sequence[DemandCurve], quantity: float, side: Callable[..., int]) -> float:
