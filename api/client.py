@@ -137,6 +137,10 @@ class Client:
         """Act as this person from now on. Raises Refused."""
         self._keep(self._request("POST", "/auth/login", {"email": email, "password": password}).json())
 
+    def sign_out(self) -> None:
+        """End the session whose token this is; it opens nothing from now on. Raises Refused."""
+        self._request("POST", "/auth/logout", {})
+
     def send(
         self, command: type[Command], *, key: str | None = None, if_version: int | None = None, **fields: Any
     ) -> Answered:
