@@ -135,6 +135,7 @@ DOORS: dict[tuple[str, str], Callers] = {
     ("GET", f"{_API}/orders"): BUYERS | SALES | SHIPPING | LEDGER,
     ("POST", f"{_API}/orders"): BUYERS | SALES,
     ("GET", _ORDER): BUYERS | SALES | SHIPPING | LEDGER,
+    ("GET", f"{_ORDER}/stream"): BUYERS | SALES | SHIPPING | LEDGER,
     ("PUT", f"{_ORDER}/cancel"): BUYERS | SALES,
     ("POST", f"{_ORDER}/hold"): SALES | LEDGER,
     ("POST", f"{_ORDER}/release"): SALES | LEDGER,
@@ -204,6 +205,8 @@ DOORS: dict[tuple[str, str], Callers] = {
     ("GET", f"{_API}/category/recommendations"): CATALOG,
     # events
     ("GET", f"{_API}/events"): LOG,
+    ("GET", f"{_API}/events/stream"): LOG,
+    ("GET", f"{_API}/events/newest"): ALL_STAFF,
     ("GET", f"{_API}/events/{{event_id}}"): LOG,
 }
 """(method, path) -> who may call. A door without a row does not open: the application refuses to start."""

@@ -13,12 +13,15 @@ import api.auth.routes
 import api.category.routes
 import api.customers.dealers
 import api.customers.routes
+import api.events.live
+import api.events.newest
 import api.events.routes
 import api.fulfillment.inventory
 import api.fulfillment.returns_routes
 import api.fulfillment.routes
 import api.health
 import api.orders.bulk
+import api.orders.live
 import api.orders.routes
 import api.procurement.routes
 import api.receivables.reports
@@ -29,6 +32,7 @@ from api.auth.tokens import signing_key
 from api.docs_page import add_docs_page
 from api.faces import Faces
 from api.house import House
+from api.live import Live
 from api.middleware import Porch, Tally
 from api.openapi import complete
 from api.pages.app import create_pages
@@ -50,12 +54,15 @@ _ROUTERS = (
     api.customers.dealers.ROUTER,
     api.orders.bulk.ROUTER,
     api.orders.routes.ROUTER,
+    api.orders.live.ROUTER,
     api.fulfillment.routes.ROUTER,
     api.fulfillment.inventory.ROUTER,
     api.fulfillment.returns_routes.ROUTER,
     api.receivables.routes.ROUTER,
     api.receivables.reports.ROUTER,
     api.procurement.routes.ROUTER,
+    api.events.live.ROUTER,
+    api.events.newest.ROUTER,
     api.agents.routes.ROUTER,
     api.agents.routes.CATALOG_ROUTER,
     api.events.routes.ROUTER,
@@ -110,7 +117,7 @@ def _opened(settings: Settings, database: Database | None) -> Iterator[House]:
         engine = own.engine("jovey_append", pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
         lake = stack.enter_context(Reader(own, settings))
-        yield House(engine, lake, settings, rules_of(settings), signing_key(settings))
+        yield House(engine, lake, settings, rules_of(settings), signing_key(settings), Live(engine))
 
 
 def _refuse_unlisted(app: FastAPI) -> None:

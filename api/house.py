@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from api.live import Live
 from api.rules import Rules
 from warehouse.lake.read import Reader
 from warehouse.settings import Settings
@@ -15,13 +16,14 @@ from warehouse.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The pool of connections to the log, the lake's read door, the numbers rules go by, the key that signs tokens."""
+    """The pool of connections to the log, the lake's read door, the rules' numbers, the signing key, the log's tail."""
 
     engine: Engine
     lake: Reader
     settings: Settings
     rules: Rules
     signing_key: bytes
+    live: Live
 
 
 def house(request: Request) -> House:

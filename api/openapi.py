@@ -101,12 +101,14 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
         yield "503", ["busy"]
     elif "{" in path:
         yield "404", [f"{_thing(path)}_not_found"]
-    if path == "/health/ready" or "/reports/" in path:
+    if path.endswith("/events/stream"):
+        yield "409", ["position_unknown", "position_too_far"]
+    if path == "/health/ready" or "/reports/" in path or path.endswith("/stream"):
         yield "503", ["not_ready"]
 
 
 def _thing(path: str) -> str:
-    return path.rpartition("{")[2].removesuffix("}").removesuffix("_id")
+    return path.rpartition("{")[2].partition("}")[0].removesuffix("_id")
 
 
 def _response(status: str, codes: Collection[str]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def list_events(
     with here.engine.connect() as connection:
         rows = connection.execute(wanted).all()
     shown, following = paging.page(rows, lambda row: (str(row.position), row.id))
-    return Page[EventView](items=tuple(EventView(**_fields(row)) for row in shown), next=following)
+    return Page[EventView](items=tuple(map(event_view, shown)), next=following)
 
 
 @ROUTER.get("/{event_id}")
@@ -92,11 +92,16 @@ def show_event(here: Here, event_id: UUID) -> EventDetail:
         while cause is not None and len(causes) < CAUSES_MAX:
             causes.append(cause)
             cause = _event(connection, cause.causation_id)
-    return EventDetail(**_fields(row), causes=tuple(EventView(**_fields(one)) for one in causes))
+    return EventDetail(**_fields(row), causes=tuple(map(event_view, causes)))
 
 
 def _event(connection: Connection, id: UUID) -> Row[Any] | None:
     return connection.execute(select(events).where(events.c.id == id)).one_or_none()
+
+
+def event_view(row: Row[Any]) -> EventView:
+    """An event as the log holds it."""
+    return EventView(**_fields(row))
 
 
 def _fields(row: Row[Any]) -> dict[str, Any]:

@@ -1,0 +1,115 @@
+"""EventStream: an answer that goes on as server-sent events until its reader leaves, falls behind, or we stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Header, HTTPException, Query
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.access import Callers
+from api.auth.sessions import person_behind
+from api.auth.tokens import Claims
+from api.house import House
+from api.live import Listener, Live, Place
+from api.refusals import Refusal
+from warehouse.clock import now
+from warehouse.log.position import InvalidPosition
+
+FAREWELL_SECONDS_MAX = 1.0  # to say that the stream is over, to a reader who may not read
+MEDIA_TYPE = "text/event-stream"
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events. `id:` is opaque; a comment every 15 s says that the stream lives.",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+    }
+}
+"""What the OpenAPI document says of a stream."""
+LastEventId = Annotated[
+    str | None,
+    Header(alias="Last-Event-ID", max_length=2_000, description="The last `id:` heard; the stream goes on after it."),
+]
+From = Annotated[
+    str | None,
+    Query(alias="from", max_length=2_000, description="The same, for who cannot send headers; `Last-Event-ID` wins."),
+]
+
+Frames = Callable[[Listener], AsyncIterator[str]]
+
+
+class EventStream(Response):
+    """Server-sent events made by `frames` for a listener of the log."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, live: Live, frames: Frames, about: UUID | None = None) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._live, self._frames, self._about = live, frames, about
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI application
+        """Send what happens until the reader is gone or let go."""
+        async with self._live.listening(self._about) as listener:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            pump = asyncio.ensure_future(self._pump(listener, send))
+            others = [asyncio.ensure_future(listener.over.wait()), asyncio.ensure_future(_departure(receive))]
+            try:
+                await asyncio.wait([pump, *others], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (pump, *others):
+                    task.cancel()
+                await asyncio.gather(pump, *others, return_exceptions=True)
+        if not pump.cancelled() and (failure := pump.exception()) is not None:
+            raise failure
+        farewell = send({"type": "http.response.body", "body": b"", "more_body": False})
+        await asyncio.wait_for(farewell, FAREWELL_SECONDS_MAX)
+
+    async def _pump(self, listener: Listener, send: Send) -> None:
+        async for frame in self._frames(listener):
+            await send({"type": "http.response.body", "body": frame.encode(), "more_body": True})
+
+
+def refuse_full(live: Live) -> None:
+    """Raise when this process has as many listeners as it takes."""
+    if live.is_full:
+        raise HTTPException(503, "Too many listen already; come back in a while.", {"Retry-After": "10"})
+
+
+def place_of(token: str | None, live: Live) -> Place | None:
+    """The place a reader says they reached, None without one; raises when the stream cannot go on from there."""
+    if token is None:
+        return None
+    try:
+        place = Place.parse(token)
+    except InvalidPosition as error:
+        wrong = {"type": "invalid_position", "loc": ("query", "from"), "msg": str(error)}
+        raise RequestValidationError([wrong]) from error
+    if not live.covers(place):
+        raise Refusal("position_unknown", "This log has never been at that position; begin the stream anew.")
+    if live.is_far_from(place):
+        raise Refusal("position_too_far", "Too much happened since that position; read the list of events.")
+    return place
+
+
+def may_still_listen(claims: Claims | None, callers: Callers, here: House) -> Callable[[], bool]:
+    """A question to ask now and then: whether the session that opened a stream stands and may still come in."""
+
+    def ask() -> bool:
+        if claims is None:  # an agent's token, which ends by itself
+            return True
+        with here.engine.connect() as connection:
+            person = person_behind(connection, claims, now())
+        return person is not None and callers.includes(person.actor)
+
+    return ask
+
+
+async def _departure(receive: Receive) -> None:
+    """Until the reader leaves."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
