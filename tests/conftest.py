@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     _offer(config, "history")
     _offer(config, "shop")
+    _offer(config, "proposals")
     _offer(config, "small_lake")
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, StringConstraints, model_validator
 
 from api.agents.policy import decision_key
-from api.category.commands import Price, Sku
+from api.category.commands import Price, Sku, product_id
 from api.command import Command
 from api.fulfillment.commands import Location, Pieces
 from warehouse.events.agents import Agent, DecidingFunction, FallbackReason, Origin, RejectionCode
@@ -169,24 +169,29 @@ class ProposeDecision(Command):
 
 def _contradictions(told: ProposeDecision) -> tuple[tuple[bool, str], ...]:
     """What cannot be true together, each with the sentence that says so."""
-    kind = told.proposal.kind
+    act, kind = told.proposal, told.proposal.kind
     preconditions = ReorderPreconditions if kind == "reorder" else RepricePreconditions
-    works = {"reorder": ("procurement", "reorder"), "price": ("category", "pricing")}[kind]
+    function, agent = _WORKERS[kind]
+    is_about_another = {act.sku, told.formula.sku} != {told.subject}
+    is_elsewhere = isinstance(act, Reprice) and act.product_id != product_id(act.sku)
+    is_unchanged = isinstance(act, Reprice) and act.new_price == act.current_price
     return (
-        ((told.function, told.agent) != works, f"a {kind} is proposed to {works[0]} by the agent {works[1]}"),
+        ((told.function, told.agent) != (function, agent), f"a {kind} is proposed to {function} by the agent {agent}"),
         (told.formula.kind != kind, "proposal and formula are of the same kind"),
         (not isinstance(told.preconditions, preconditions), f"a {kind} has the preconditions of a {kind}"),
-        (
-            {told.proposal.sku, told.formula.sku} != {told.subject},
-            "proposal and formula are about the subject",
-        ),
-        (told.origin != "claude" and told.proposal != told.formula, "without Claude the proposal is the formula's"),
+        (is_about_another, "proposal and formula are about the subject"),
+        (is_elsewhere, "a price is the price of the product it names"),
+        (is_unchanged, "a new price is another price than the current one"),
+        (told.origin != "claude" and act != told.formula, "without Claude the proposal is the formula's"),
         (told.origin == "claude" and told.model_answer is None, "what comes from Claude shows Claude's answer"),
         (
             (told.origin == "fallback") != (told.fallback_reason is not None),
             "a fallback, and nothing else, has a reason",
         ),
     )
+
+
+_WORKERS = {"reorder": ("procurement", "reorder"), "price": ("category", "pricing")}
 
 
 class _DecisionCommand(Command):
