@@ -21,7 +21,6 @@ from warehouse.events.agents import (
     FallbackReason,
     LakeView,
     Origin,
-    Precondition,
     RejectionCode,
     Sight,
     Verdict,
@@ -47,6 +46,20 @@ class RepricingView(Shown):
     product_id: UUID
     current_price: Decimal
     new_price: Decimal
+
+
+class RestockingStandsOn(Shown):
+    """What must still be so, give or take a little: pieces on hand, and what a piece costs."""
+
+    quantity_on_hand: int
+    unit_cost: Decimal | None
+
+
+class RepricingStandsOn(Shown):
+    """What must still be so: the price, and give or take a little what a piece costs."""
+
+    current_price: Decimal
+    cost: Decimal | None
 
 
 class EffectView(Shown):
@@ -76,7 +89,7 @@ class DecisionView(View):
     rationale: str
     situation: tuple[Sight, ...]
     guards: tuple[Verdict, ...]
-    preconditions: Precondition
+    preconditions: RestockingStandsOn | RepricingStandsOn
     as_of: LakeView
     contract_version: str
     snapshot_hash: str
@@ -97,9 +110,16 @@ class DecisionView(View):
     @classmethod
     def of(cls, id: UUID, version: int, state: Any, by: Actor) -> Self:  # noqa: ARG003 - all who come in see all of it
         """The view at this moment: one that nobody decided on in time shows as expired."""
-        named = cls.model_fields.keys() - {"id", "version", "status"}
+        named = cls.model_fields.keys() - {"id", "version", "status", "preconditions"}
         shown = {name: getattr(state, name) for name in named}
-        return cls(id=id, version=version, status=state.status_at(now()), **shown)
+        stands_on = RestockingStandsOn if state.act.kind == "reorder" else RepricingStandsOn
+        return cls(
+            id=id,
+            version=version,
+            status=state.status_at(now()),
+            preconditions=stands_on.model_validate(state.preconditions),
+            **shown,
+        )
 
 
 class ModelCallView(View):
