@@ -6,17 +6,24 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 import api.pages.assets
+import api.pages.catalog
+from api.pages.catalog_index import Catalog
+from api.pages.memory import Memory
 from api.pages.mishaps import explain_mishaps
 from api.pages.shield import Shield
 
 _PACK_FROM_BYTES = 1_000
 
-_ROUTERS = (api.pages.assets.ROUTER,)
+_ROUTERS = (
+    api.pages.assets.ROUTER,
+    api.pages.catalog.ROUTER,
+)
 
 
 def create_pages() -> FastAPI:
     """The storefront; the house is put into its state when the application starts."""
     pages = FastAPI(title="Jovey storefront", openapi_url=None, docs_url=None, redoc_url=None)
+    pages.state.catalog, pages.state.best_sellers = Catalog(), Memory()
     for router in _ROUTERS:
         pages.include_router(router)
     explain_mishaps(pages)
