@@ -177,6 +177,7 @@ DOORS: dict[tuple[str, str], Callers] = {
     ("GET", _ACCOUNT): LEDGER | SALES,
     ("POST", f"{_ACCOUNT}/hold"): LEDGER,
     ("POST", f"{_ACCOUNT}/release"): LEDGER,
+    ("POST", f"{_API}/payments/webhooks/{{provider}}"): ANYONE,  # it proves itself by its signature
     ("GET", f"{_API}/ar/reports/aging"): LEDGER,
     ("GET", f"{_API}/ar/reports/revenue"): LEDGER,
     # procurement

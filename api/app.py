@@ -26,6 +26,7 @@ import api.orders.routes
 import api.procurement.routes
 import api.receivables.reports
 import api.receivables.routes
+import api.receivables.webhooks
 from api.access import DOORS
 from api.auth.enter import enter
 from api.auth.tokens import signing_key
@@ -60,6 +61,7 @@ _ROUTERS = (
     api.fulfillment.returns_routes.ROUTER,
     api.receivables.routes.ROUTER,
     api.receivables.reports.ROUTER,
+    api.receivables.webhooks.ROUTER,
     api.procurement.routes.ROUTER,
     api.events.live.ROUTER,
     api.events.newest.ROUTER,

@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     model_cost_day_max: Decimal = Field(Decimal(5), ge=0, description="USD that all questions of a day may cost.")
     reorder_decision_hours: int = Field(24, ge=1, description="A reorder nobody decides on by then has expired.")
     price_decision_hours: int = Field(8, ge=1, description="A price change nobody decides on by then has expired.")
+    payment_provider: Literal["sandbox", "none"] | None = Field(
+        None, description="Takes cards; sandbox moves no money and takes test cards. None given: sandbox, not on https."
+    )
     aging_basis: Literal["due_date", "invoice_date"] = Field("due_date", description="The date an open item ages from.")
 
     @field_validator("time_zone")
@@ -92,6 +95,11 @@ class Settings(BaseSettings):
     def is_served_securely(self) -> bool:
         """Whether people reach it by https."""
         return (self.public_url or "").startswith("https://")
+
+    @property
+    def takes_test_payments(self) -> bool:
+        """Whether orders can be paid with test cards; a shop that the world can reach must say so on purpose."""
+        return self.payment_provider == "sandbox" or (self.payment_provider is None and not self.is_served_securely)
 
     @property
     def lake_folder(self) -> str:
