@@ -150,6 +150,7 @@ class PriceSituation:
     demand_deviation: float | None
     cover_weeks: float | None
     lead_time_weeks: float
+    is_to_be_ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,14 +279,16 @@ def price_guards(
 
 
 def is_short(situation: PriceSituation) -> bool:
-    """Whether the stock, what is on its way included, runs out before newly ordered goods could come."""
-    return situation.cover_weeks is not None and situation.cover_weeks < situation.lead_time_weeks
+    """Whether goods are to be ordered now, or all there is runs out before they could come."""
+    runs_out = situation.cover_weeks is not None and situation.cover_weeks < situation.lead_time_weeks
+    return runs_out or situation.is_to_be_ordered
 
 
 def _is_long(situation: PriceSituation, limits: PriceLimits) -> bool:
     """Whether the stock lasts beyond the lead time and the longest supply that would be ordered."""
     return (
-        situation.cover_weeks is not None
+        not situation.is_to_be_ordered
+        and situation.cover_weeks is not None
         and situation.cover_weeks > situation.lead_time_weeks + limits.supply_weeks_max
     )
 

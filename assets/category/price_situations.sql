@@ -19,6 +19,7 @@
 -- column: quantity_in_transit | Pieces on their way in.
 -- column: cover_weeks | Weeks that both last at `quarter_demand`; null without demand.
 -- column: lead_time_weeks | Mean weeks from ordering to goods.
+-- column: is_to_be_ordered | Goods of it are to be ordered now: it is in procurement.reorders_due.
 -- expect: price > 0
 -- expect: competitors_count = len(competitors)
 -- expect: cover_weeks is null or cover_weeks >= 0
@@ -121,7 +122,8 @@ select
         greatest(coalesce(shelves.available, 0) + coalesce(shelves.in_transit, 0), 0) / asked_for.quarter,
         null
     )::decimal(18, 1) as cover_weeks,
-    (list_avg(times.lead_time_days) / 7)::decimal(9, 2) as lead_time_weeks
+    (list_avg(times.lead_time_days) / 7)::decimal(9, 2) as lead_time_weeks,
+    due.product_id is not null as is_to_be_ordered
 from category.products as products
 join price_set on price_set.product_id = products.id
 join procurement.lead_times as times on times.product_id = products.id
@@ -130,4 +132,5 @@ left join costs_before on costs_before.product_id = products.id
 left join market on market.sku = products.sku
 left join asked_for on asked_for.product_id = products.id
 left join shelves on shelves.product_id = products.id
+left join procurement.reorders_due as due on due.product_id = products.id
 where products.active and products.base_price > 0

@@ -38,7 +38,8 @@
 -- column: review_days | Days between two looks at what to order.
 -- column: days_of_cover | Days that `quantity_available` lasts at `weekly_demand`; null without demand, 0 with nothing there.
 -- column: urgency | Share of the mean lead time that `days_of_cover` leaves open: 1 is out of stock, 0 lasts until new goods come.
--- column: unit_cost | What a piece costs; null while unknown.
+-- column: booked_cost | What a piece costs by the catalog, else by the newest receipt at `location`; null while unknown.
+-- column: unit_cost | `booked_cost`, else `last_unit_cost`: what to order at.
 -- column: last_unit_cost | What it cost at the last order to a supplier; null before the first.
 -- column: supplier_is_active | Something may be ordered from the supplier.
 -- expect: position <= reorder_point
@@ -183,7 +184,8 @@ select
         greatest(1 - due.cover / due.lead_time_mean_days, 0),
         if(due.available <= 0, 1, 0)
     )::decimal(9, 4) as urgency,
-    coalesce(due.cost, due.bought_cost)::decimal(18, 4) as unit_cost,
+    coalesce(due.cost, here.last_unit_cost)::decimal(18, 4) as booked_cost,
+    coalesce(due.cost, here.last_unit_cost, due.bought_cost)::decimal(18, 4) as unit_cost,
     due.bought_cost as last_unit_cost,
     coalesce(suppliers.active, false) as supplier_is_active
 from due

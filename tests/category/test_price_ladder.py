@@ -123,6 +123,7 @@ def test_a_quiet_product_keeps_its_price():
         ({"competitor_prices": (D("90.00"),), "cover_weeks": 30.0}, ("C3", "COMPETITOR_GAP")),
         ({"competitor_prices": (D("90.00"),), "recent_demand": 5.0, "cover_weeks": 2.0}, None),
         ({"cover_weeks": 17.1}, ("C1", "CLEARANCE")),
+        ({"cover_weeks": 17.1, "is_to_be_ordered": True}, None),
         ({"cover_weeks": 17.1, "recent_demand": 15.0}, None),
         ({"cover_weeks": 2.0, "recent_demand": 15.0}, ("C4", "DEMAND_UP")),
         ({"cover_weeks": 2.0}, None),
@@ -160,6 +161,7 @@ def test_the_break_even_is_the_old_margin_over_the_new():
         ("94.00", {}, ["step"]),
         ("62.00", {}, ["floor", "step", "month"]),
         ("95.00", {"cover_weeks": 1.0}, ["stock"]),
+        ("95.00", {"is_to_be_ordered": True}, ["stock"]),
         ("95.00", {"cost": None}, ["cost"]),
     ],
 )

@@ -1,0 +1,1 @@
+"""Tables of the catalog, and the agent that says which prices to set."""

@@ -1,0 +1,1 @@
+"""Tables of buying, and the agent that says what to order."""
