@@ -22,7 +22,7 @@ from api.category.reports import best_sellers
 from api.category.state import PRICE_LIST
 from api.customers.state import Customer
 from api.house import Here, House
-from api.pages.catalog_curve import curve_of, drawn, good_range, judged, spark
+from api.pages.catalog_curve import curve_of, drawn, good_range, judged, scale_of
 from api.pages.catalog_drawing import drawing_words, figure_of
 from api.pages.catalog_facets import SORTS, Choice, chips, choice_of, narrowed, shown_facets
 from api.pages.catalog_index import Catalog
@@ -89,6 +89,8 @@ def list_products(request: Request, shop: Open) -> Response:
     left = in_order(narrowed(matches, choice), choice)
     pages = max(1, ceil(len(left) / PAGE_SIZE))
     number = min(choice.page, pages)
+    offers = left[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    nearest = [] if left else nearest_to(shop.offers, choice, NEAREST_MAX)
     return page(
         request,
         "category/list.html",
@@ -97,8 +99,9 @@ def list_products(request: Request, shop: Open) -> Response:
         number=number,
         pages=pages,
         total=len(left),
-        offers=left[(number - 1) * PAGE_SIZE : number * PAGE_SIZE],
-        nearest=[] if left else nearest_to(shop.offers, choice, NEAREST_MAX),
+        offers=offers,
+        nearest=nearest,
+        scale=scale_of([offer.specifications for offer in (*offers, *nearest)], choice.duty),
         unnarrowed=len(matches),
         facets=shown_facets(matches, choice),
         chips=chips(choice, lambda amount: money(amount, shop.offers[0].currency if shop.offers else "USD")),
@@ -140,7 +143,7 @@ def show_robots() -> Response:
 
 
 def _words(shop: Shop) -> dict[str, Any]:
-    return {"is_dealer": shop.is_dealer, "figure_of": figure_of, "drawing_words": drawing_words, "spark": spark}
+    return {"is_dealer": shop.is_dealer, "figure_of": figure_of, "drawing_words": drawing_words}
 
 
 def _title(choice: Choice) -> str:

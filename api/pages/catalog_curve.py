@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
+from math import sqrt
 from typing import Literal
 
 from warehouse.events.category import CurvePoint, Specifications
@@ -179,14 +180,33 @@ def ticks(most: float) -> list[float]:
     return [float(step * number) for number in range(count + 1)]
 
 
-def spark(specifications: Specifications) -> str | None:
-    """The curve as a path in a field of 96 by 40, for lists; None without a curve."""
-    curve = curve_of(specifications)
-    if not curve:
-        return None
-    flow_most, head_most = float(curve[-1].flow_m3_h), max(float(one.head_m) for one in curve)
-    if not flow_most or not head_most:
-        return None
-    return smooth_path([
-        (2 + 92 * float(one.flow_m3_h) / flow_most, 38 - 34 * float(one.head_m) / head_most) for one in curve
-    ])  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One scale for the small curves of a list, 96 by 40, so that they can be compared by eye.
+
+    It grows with the square root: else a cellar's pump would be a line beside a deep borehole's.
+    """
+
+    flow_most: float
+    head_most: float
+    duty: Spot | None = None
+
+    def path(self, specifications: Specifications) -> str | None:
+        """A pump's curve; None without one."""
+        curve = curve_of(specifications)
+        return smooth_path([self.spot(float(one.flow_m3_h), float(one.head_m)) for one in curve]) if curve else None
+
+    def spot(self, flow: float, head: float) -> tuple[float, float]:
+        """Where a flow and a head lie on it."""
+        return 2 + 92 * sqrt(flow / self.flow_most), 38 - 34 * sqrt(max(head, 0) / self.head_most)
+
+
+def scale_of(all_of: Iterable[Specifications], duty: Duty | None) -> Scale:
+    """The scale on which all these curves find room, and the duty point."""
+    points = [point for one in all_of for point in curve_of(one)]
+    flow_most = max([float(point.flow_m3_h) for point in points if point.flow_m3_h] or [1.0])
+    head_most = max([float(point.head_m) for point in points if point.head_m] or [1.0])
+    plain = Scale(flow_most, head_most)
+    if duty is None or duty.flow_m3_h > flow_most or duty.head_m > head_most:
+        return plain
+    return Scale(flow_most, head_most, Spot(*plain.spot(duty.flow_m3_h, duty.head_m)))

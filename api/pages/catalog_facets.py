@@ -132,12 +132,12 @@ class Shown:
 
 
 def shown_facets(offers: Sequence[Offer], choice: Choice) -> list[Shown]:
-    """Every facet that tells the offers apart, with counts; options that nothing falls under are left out."""
+    """Every facet that tells apart what is left, with counts; options that would leave nothing are left out."""
     shown = []
     for facet in FACETS:
         chosen = choice.chosen.get(facet.slug, frozenset())
         left = [facet.key_of(offer) for offer in narrowed(offers, choice, but=facet.slug)]
-        existing = {key for offer in offers if (key := facet.key_of(offer)) is not None} | chosen
+        existing = {key for key in left if key is not None} | chosen
         options = [
             Option(key, words, left.count(key), key in chosen)
             for key, words in _options(facet, existing)

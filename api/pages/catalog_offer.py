@@ -14,7 +14,7 @@ from warehouse.events.category import ProductCategory, Specifications
 from warehouse.money import net_and_tax, rounded
 
 LOW_STOCK = 5  # from here down the number of pieces left is what matters
-SHOWN_STOCK_MAX = 50  # above it we say "more than": exact stocks are nobody else's business
+SHOWN_STOCK_MAX = 50  # above it we say "over": exact stocks are nobody else's business
 PUMPS: frozenset[ProductCategory] = frozenset({"tank_pump", "pressure_pump", "borewell_pump", "drainage_pump"})
 
 
@@ -58,7 +58,7 @@ class Offer:
         if self.available <= LOW_STOCK:
             return StockWords("low", f"Only {self.available} left")
         many = self.available > SHOWN_STOCK_MAX
-        return StockWords("good", f"In stock, {f'more than {SHOWN_STOCK_MAX}' if many else self.available}")
+        return StockWords("good", f"In stock, {f'over {SHOWN_STOCK_MAX}' if many else self.available}")
 
     @property
     def is_reduced(self) -> bool:
