@@ -190,10 +190,10 @@ class _Watch:
         self.attempts += 1
         try:
             response = call_next(request)
-        except anthropic.APITimeoutError as error:
+        except anthropic.APITimeoutError:
             self.timeouts += 1
             if self.timeouts >= TIMEOUTS_MAX:
-                raise Unanswered("timeout") from error
+                raise Unanswered("timeout") from None  # with a cause, the SDK would look at that and go on
             raise
         if response.status_code == 429 and _error_code(response) in SPENT_CODES:
             raise Unanswered("billing")  # it does not recover this month, and the SDK would try twice more

@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _offer(config, "shop")
     _offer(config, "proposals")
     _offer(config, "small_lake")
+    _offer(config, "messages_api")
 
 
 def _offer(config: pytest.Config, vocabulary: str) -> None:
