@@ -95,6 +95,7 @@ def list_products(request: Request, shop: Open) -> Response:
         request,
         "category/list.html",
         block="catalog",
+        headers={_remembering(request): choice.address(number)},
         choice=choice,
         number=number,
         pages=pages,
@@ -140,6 +141,11 @@ def show_robots() -> Response:
     """Search engines may read the catalog and nothing that is somebody's own."""
     closed = ("/cart", "/checkout", "/orders", "/account", "/sign-in", "/pay", "/staff", "/api")
     return PlainTextResponse("\n".join(["User-agent: *", *(f"Disallow: {path}" for path in closed), ""]))
+
+
+def _remembering(request: Request) -> str:
+    """A choice of filters is a step one can go back from, a letter typed into the search is not."""
+    return "HX-Push-Url" if request.headers.get("HX-Source", "").endswith("#narrow") else "HX-Replace-Url"
 
 
 def _words(shop: Shop) -> dict[str, Any]:
