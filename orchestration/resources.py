@@ -1,13 +1,50 @@
-"""What jobs are given: the house's lake, wired from the settings of this process."""
+"""What jobs are given: the house's lake and the agents' office, wired from the settings of this process."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from api.auth.tokens import AgentClaims, signed_for_agent, signing_key
+from api.client import Client
+from assets.desk import ApiDesk
 from assets.lake import Lake
+from assets.proposals import Agent
+from assets.rounds import Office
+from orchestration.programs import LOOPBACK
+from warehouse import clock
+from warehouse.lake.read import Reader
+from warehouse.postgres import open_database
 from warehouse.settings import Settings
+
+TOKEN_LIFETIME = timedelta(minutes=30)  # twice what a run may take: dagster.yaml, max_runtime_seconds
 
 
 def house_resources(settings: Settings) -> dict[str, Any]:
     """The resources by the names that assets, sensors and jobs ask for."""
-    return {"lake": Lake.of(settings)}
+    return {"lake": Lake.of(settings), "office": office(settings)}
+
+
+def office(settings: Settings) -> Office:
+    """Where agents work: they read the lake, and write through the API alone."""
+    return Office(settings, partial(open_reader, settings), partial(open_desk, settings))
+
+
+@contextmanager
+def open_reader(settings: Settings) -> Iterator[Reader]:
+    """A reader of the lake."""
+    with open_database(settings) as database, Reader(database, settings) as reader:
+        yield reader
+
+
+@contextmanager
+def open_desk(settings: Settings, agent: Agent[Any]) -> Iterator[ApiDesk]:
+    """An agent's desk at the API, which it enters with a token for its own function."""
+    claims = AgentClaims(agent.name, frozenset({agent.contract.function}))
+    token = signed_for_agent(claims, signing_key(settings), clock.now(), TOKEN_LIFETIME)
+    host = LOOPBACK if settings.api_host == "0.0.0.0" else settings.api_host  # noqa: S104 - compared, not bound
+    with Client(f"http://{host}:{settings.api_port}", token) as client:
+        yield ApiDesk(client)

@@ -43,7 +43,7 @@ def log_grew(job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
         """Watch the log for up to 20 s; request one run when it holds an event, or a day began, that the lake lacks."""
         if context.instance.get_run_records(dg.RunsFilter(job_name=job.name, statuses=UNFINISHED), limit=1):
             return dg.SkipReason("a run is on its way; what came since will be found by the next")
-        pause = seconds_to_wait(_history(context.instance, job.name))
+        pause = seconds_to_wait(history(context.instance, job.name))
         if pause > 0:
             return dg.SkipReason(f"the last run failed; trying again in {pause:.0f} s")
         with lake.watching() as watch:
@@ -80,7 +80,7 @@ def seen_within(
     return True
 
 
-def _history(instance: dg.DagsterInstance, job_name: str) -> list[Finished]:
+def history(instance: dg.DagsterInstance, job_name: str) -> list[Finished]:
     """The job's last ended runs, newest first."""
     ended = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
     records = instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=ended), limit=_FAILURES_COUNTED_MAX)

@@ -17,29 +17,18 @@ from anthropic._constants import ANTHROPIC_API_VERSION
 KEY = "sk-ant-test"
 RETIRED = "claude-2.1"
 FIELDS = frozenset(
-    [
-        "model",
-        "max_tokens",
-        "messages",
-        "system",
-        "tools",
-        "tool_choice",
-        "thinking",
-        "output_config",
-        "cache_control",
-        "diagnostics",
-        "metadata",
-        "service_tier",
-        "speed",
-        "stop_sequences",
-        "container",
-        "inference_geo",
-        "stream",
-        "user_profile_id",
-        "workspace_id",
-    ]
+    (
+        *("model", "max_tokens", "messages", "system", "tools", "tool_choice", "thinking", "output_config"),
+        *("cache_control", "diagnostics", "metadata", "service_tier", "speed", "stop_sequences", "container"),
+        *("inference_geo", "stream", "user_profile_id", "workspace_id"),
+    )
 )
-KEYWORDS = frozenset(["type", "properties", "required", "items", "enum", "const", "anyOf", "allOf", "$ref", "$defs", "description", "format", "additionalProperties"])  # fmt: skip
+KEYWORDS = frozenset(
+    (
+        *("type", "properties", "required", "items", "enum", "const", "anyOf", "allOf", "$ref", "$defs"),
+        *("description", "format", "additionalProperties"),
+    )
+)
 SOON = {"retry-after-ms": "1"}
 
 Answer = tuple[int, Mapping[str, str], Any]
