@@ -1,4 +1,4 @@
-"""The programs that serve Jovey: the API, and Dagster's code server, web server and daemon."""
+"""The programs that serve Jovey: the API, the staff screens, and Dagster's code server, web server and daemon."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,31 @@ class DefinitionsBroken(Exception):
     """Our own definitions cannot be imported; the message holds the error."""
 
 
-def stages(
-    settings: Settings, environment: Mapping[str, str], workspace: Path, *, api_port: int, dagster_port: int
-) -> list[list[Child]]:
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where what people reach listens."""
+
+    api: int
+    dagster: int
+    staff: int
+
+    def environment(self) -> dict[str, str]:
+        """The chosen ports as settings, for programs that look for one another."""
+        named = {"API": self.api, "DAGSTER": self.dagster, "STAFF": self.staff}
+        return {f"JOVEY_{name}_PORT": str(port) for name, port in named.items()}
+
+
+def stages(settings: Settings, environment: Mapping[str, str], workspace: Path, ports: Ports) -> list[list[Child]]:
     """What to run, in the order of starting: the second stage reads the code server of the first."""
     code_port = free_port(LOOPBACK)
     workspace.write_text(_shared_workspace(code_port))
     return [
-        [_api(settings, environment, api_port), _code_server(environment, code_port)],
-        [_web_server(environment, workspace, dagster_port), _daemon(environment, workspace, dagster_port)],
+        [_api(settings, environment, ports.api), _code_server(environment, code_port)],
+        [
+            _staff(environment, ports.staff),
+            _web_server(environment, workspace, ports.dagster),
+            _daemon(environment, workspace, ports.dagster),
+        ],
     ]
 
 
@@ -68,6 +85,15 @@ def _api(settings: Settings, environment: Mapping[str, str], port: int) -> Child
     command += ["--no-access-log", "--timeout-graceful-shutdown", "4"]
     near = LOOPBACK if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
     return Child("api", command, lambda: _status(near, port, "/health/ready") == http.client.OK, environment)
+
+
+def _staff(environment: Mapping[str, str], port: int) -> Child:
+    """The staff screens; people reach them through the API's door below /staff."""
+    command = [program("uvicorn"), "dashboards.app:create_app", "--factory", "--host", LOOPBACK, "--port", str(port)]
+    # a browser's socket stays open all day: it is cut when the time for stopping comes
+    command += ["--no-access-log", "--timeout-graceful-shutdown", "2"]
+    health = "/staff/_stcore/health"
+    return Child("staff", command, lambda: _status(LOOPBACK, port, health) == http.client.OK, environment)
 
 
 def _code_server(environment: Mapping[str, str], port: int) -> Child:

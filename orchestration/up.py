@@ -14,7 +14,7 @@ from rich.table import Table
 
 from orchestration.children import run_together, stop_signals
 from orchestration.dagster_home import dagster_home
-from orchestration.programs import LOOPBACK, free_port, is_free, stages
+from orchestration.programs import LOOPBACK, Ports, free_port, is_free, stages
 from warehouse.log.migrate import migrate
 from warehouse.postgres import open_database
 from warehouse.settings import Settings
@@ -31,6 +31,7 @@ class Addresses:
     """Where people find what runs."""
 
     api: str
+    staff: str
     dagster: str
     logs: Path
 
@@ -39,38 +40,34 @@ def up(settings: Settings) -> None:
     """Serve until Ctrl-C or SIGTERM, then leave no process. Raises CannotServe before anything has started."""
     console = Console(stderr=True)
     with _only_one(settings.home), stop_signals() as stopping:
-        api_port, dagster_port = chosen_ports(settings)
+        ports = chosen_ports(settings)
         refuse_full_disk(settings.home)
         with console.status("Opening the database"), open_database(settings) as database:
             migrate(database)
-            environment = environment_of(settings) | dagster_home(settings, database)
-            programs = stages(
-                settings,
-                environment,
-                settings.home.resolve() / "dagster" / "workspace.yaml",
-                api_port=api_port,
-                dagster_port=dagster_port,
-            )
-            logs = settings.home.resolve() / "logs"
-            addresses = Addresses(f"http://{settings.api_host}:{api_port}", f"http://{LOOPBACK}:{dagster_port}", logs)
+            environment = environment_of(settings) | dagster_home(settings, database) | ports.environment()
+            workspace = settings.home.resolve() / "dagster" / "workspace.yaml"
+            programs = stages(settings, environment, workspace, ports)
+            addresses = _addresses(settings, ports)
             console.print("Starting", ", ".join(child.name for stage in programs for child in stage))
-            run_together(programs, logs, stopping, serving=lambda: _show(addresses, console))
+            run_together(programs, addresses.logs, stopping, serving=lambda: _show(addresses, console))
             console.print("Stopped.")
 
 
-def chosen_ports(settings: Settings) -> tuple[int, int]:
-    """The API's and Dagster's ports, free ones in place of 0. Raises CannotServe when another program has one."""
+def chosen_ports(settings: Settings) -> Ports:
+    """The ports of all that listens, free ones in place of 0. Raises CannotServe when another program has one."""
     wanted = (
         ("JOVEY_API_PORT", settings.api_host, settings.api_port),
         ("JOVEY_DAGSTER_PORT", LOOPBACK, settings.dagster_port),
+        ("JOVEY_STAFF_PORT", LOOPBACK, settings.staff_port),
     )
     chosen = [port or free_port(host) for _, host, port in wanted]
     for (name, host, _), port in zip(wanted, chosen, strict=True):
         if not is_free(host, port):
             raise CannotServe(f"Port {port} is taken by another program; stop it or set {name} to another port.")
-    if chosen[0] == chosen[1]:
-        raise CannotServe(f"The API and Dagster cannot share port {chosen[0]}; set JOVEY_API_PORT to another port.")
-    return chosen[0], chosen[1]
+    for (name, _, _), port in zip(wanted, chosen, strict=True):
+        if chosen.count(port) > 1:
+            raise CannotServe(f"Two programs cannot share port {port}; set {name} to another port.")
+    return Ports(*chosen)
 
 
 def refuse_full_disk(home: Path) -> None:
@@ -105,6 +102,11 @@ def is_up(home: Path) -> bool:
     return False
 
 
+def _addresses(settings: Settings, ports: Ports) -> Addresses:
+    near = f"http://{settings.api_host}:{ports.api}"
+    return Addresses(near, f"{near}/staff/", f"http://{LOOPBACK}:{ports.dagster}", settings.home.resolve() / "logs")
+
+
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
     """Two supervisors of one home would run every schedule twice."""
@@ -125,6 +127,7 @@ def _show(addresses: Addresses, console: Console) -> None:
     table = Table(title="Jovey is up", show_header=False)
     table.add_row("API", addresses.api)
     table.add_row("API documentation", f"{addresses.api}/docs")
+    table.add_row("Staff screens", addresses.staff)
     table.add_row("Dagster", addresses.dagster)
     table.add_row("Logs", str(addresses.logs))
     console.print(table)

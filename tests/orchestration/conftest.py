@@ -13,9 +13,9 @@ from warehouse.settings import Settings
 
 @pytest.fixture
 def outside(home: Path, database: Database) -> Settings:
-    """Settings whose DATABASE_URL is a fresh, migrated database; both ports are any free ones."""
+    """Settings whose DATABASE_URL is a fresh, migrated database; its ports are any free ones."""
     url = f"postgresql://{database.user}@/{database.name}?host={database.host}&port={database.port}"
-    return Settings(_env_file=None, home=home, DATABASE_URL=url, api_port=0, dagster_port=0)
+    return Settings(_env_file=None, home=home, DATABASE_URL=url, api_port=0, dagster_port=0, staff_port=0)
 
 
 @pytest.fixture

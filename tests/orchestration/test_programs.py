@@ -112,18 +112,18 @@ def test_an_error_page_or_nobody_is_not_yet(dagster):
 
 def test_web_server_and_daemon_share_the_one_code_server(home: Path):
     workspace = home / "workspace.yaml"
-    (api, code), (web, daemon) = programs.stages(
-        Settings(_env_file=None, home=home), {"A": "b"}, workspace, api_port=1, dagster_port=2
+    (api, code), (staff, web, daemon) = programs.stages(
+        Settings(_env_file=None, home=home), {"A": "b"}, workspace, programs.Ports(1, 2, 3)
     )
     (entry,) = yaml.safe_load(workspace.read_text())["load_from"]
     assert entry["grpc_server"]["location_name"] == "jovey"
     assert str(entry["grpc_server"]["port"]) in code.command
     assert all(str(workspace) in child.command for child in (web, daemon))
-    assert all(child.environment == {"A": "b"} for child in (api, code, web, daemon))
+    assert all(child.environment == {"A": "b"} for child in (api, code, staff, web, daemon))
 
 
 def test_dagster_is_bound_to_loopback_and_the_api_where_it_is_told(home: Path):
     open_house = Settings(_env_file=None, home=home, api_host="0.0.0.0")
-    (api, code), (web, _) = programs.stages(open_house, {}, home / "workspace.yaml", api_port=1, dagster_port=2)
+    (api, code), (staff, web, _) = programs.stages(open_house, {}, home / "workspace.yaml", programs.Ports(1, 2, 3))
     assert "0.0.0.0" in api.command
-    assert all("127.0.0.1" in child.command and "0.0.0.0" not in child.command for child in (code, web))
+    assert all("127.0.0.1" in child.command and "0.0.0.0" not in child.command for child in (code, staff, web))

@@ -29,7 +29,7 @@ def taken_port() -> Iterator[int]:
 
 
 def test_a_taken_port_is_named_with_its_setting_before_anything_starts(home: Path, taken_port: int):
-    settings = Settings(_env_file=None, home=home, api_port=taken_port, dagster_port=0)
+    settings = Settings(_env_file=None, home=home, api_port=taken_port, dagster_port=0, staff_port=0)
     with pytest.raises(CannotServe, match=f"Port {taken_port} is taken .* set JOVEY_API_PORT to another port"):
         up(settings)
     assert {path.name for path in home.iterdir()} == {"up.lock"}
@@ -37,21 +37,27 @@ def test_a_taken_port_is_named_with_its_setting_before_anything_starts(home: Pat
 
 def test_dagsters_port_is_looked_at_too(home: Path, taken_port: int):
     with pytest.raises(CannotServe, match="set JOVEY_DAGSTER_PORT"):
-        chosen_ports(Settings(_env_file=None, home=home, api_port=0, dagster_port=taken_port))
+        chosen_ports(Settings(_env_file=None, home=home, api_port=0, dagster_port=taken_port, staff_port=0))
 
 
 def test_one_port_cannot_serve_both(home: Path, taken_port: int):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with pytest.raises(CannotServe, match=f"cannot share port {port}"):
-        chosen_ports(Settings(_env_file=None, home=home, api_port=port, dagster_port=port))
+    with pytest.raises(CannotServe, match=f"cannot share port {port}; set JOVEY_API_PORT"):
+        chosen_ports(Settings(_env_file=None, home=home, api_port=port, dagster_port=port, staff_port=0))
 
 
 def test_port_zero_is_any_free_one(home: Path):
-    ports = chosen_ports(Settings(_env_file=None, home=home, api_port=0, dagster_port=0))
-    assert len(set(ports)) == 2
-    assert all(port > 0 for port in ports)
+    ports = chosen_ports(Settings(_env_file=None, home=home, api_port=0, dagster_port=0, staff_port=0))
+    chosen = {ports.api, ports.dagster, ports.staff}
+    assert len(chosen) == 3
+    assert min(chosen) > 0
+    assert ports.environment() == {
+        "JOVEY_API_PORT": str(ports.api),
+        "JOVEY_DAGSTER_PORT": str(ports.dagster),
+        "JOVEY_STAFF_PORT": str(ports.staff),
+    }
 
 
 def test_a_full_disk_is_said_before_anything_starts(home: Path, monkeypatch: pytest.MonkeyPatch):
@@ -103,7 +109,7 @@ def status(address: str) -> int:
 
 @pytest.mark.timeout(300)  # four programs start on a machine that runs other tests beside
 def test_everything_starts_answers_and_is_gone_after_ctrl_c(home: Path, eventually: Callable[..., None]):
-    ports = {"JOVEY_API_PORT": "0", "JOVEY_DAGSTER_PORT": "0"}
+    ports = {"JOVEY_API_PORT": "0", "JOVEY_DAGSTER_PORT": "0", "JOVEY_STAFF_PORT": "0"}
     said = home / "said"
     with said.open("w") as output:
         command = [str(Path(sys.executable).parent / "jovey"), "up"]
@@ -115,6 +121,7 @@ def test_everything_starts_answers_and_is_gone_after_ctrl_c(home: Path, eventual
         api, dagster = re.findall(r"\s(http://[\d.:]+)\s", said.read_text())
         assert status(f"{api}/health/ready") == 200
         assert status(f"{dagster}/server_info") == 200
+        assert status(f"{api}/staff/_stcore/health") == 200  # the screens, through the API's door
         assert is_up(home / "jovey")
     finally:
         asked_at = time.monotonic()
