@@ -39,7 +39,7 @@ class Round(Generic[L]):
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What an agent works with: the settings, a reader of the lake and a desk at the API, both closed after use."""
+    """What an agent works with: the settings, a reader of the lake, and a desk at the API."""
 
     settings: Settings
     open_reader: Callable[[], AbstractContextManager[Reader]]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
+from threading import Lock
 from typing import Any
 
 from api.auth.tokens import AgentClaims, signed_for_agent, signing_key
@@ -30,14 +31,37 @@ def house_resources(settings: Settings) -> dict[str, Any]:
 
 def office(settings: Settings) -> Office:
     """Where agents work: they read the lake, and write through the API alone."""
-    return Office(settings, partial(open_reader, settings), partial(open_desk, settings))
+    return Office(settings, KeptReader(settings), partial(open_desk, settings))
 
 
-@contextmanager
-def open_reader(settings: Settings) -> Iterator[Reader]:
-    """A reader of the lake."""
-    with open_database(settings) as database, Reader(database, settings) as reader:
-        yield reader
+class KeptReader:
+    """One reader of the lake for all that this process asks: opening one takes half a second, a question hundredths."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._stack, self._lock = settings, ExitStack(), Lock()
+        self._reader: Reader | None = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[Reader]:
+        """The reader; after a failure the next one is opened anew."""
+        try:
+            yield self._opened()
+        except Exception:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give it back."""
+        with self._lock:
+            self._reader = None
+            self._stack.close()
+
+    def _opened(self) -> Reader:
+        with self._lock:
+            if self._reader is None:
+                database = self._stack.enter_context(open_database(self._settings))
+                self._reader = self._stack.enter_context(Reader(database, self._settings))
+            return self._reader
 
 
 @contextmanager
