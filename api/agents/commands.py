@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, StringConstraints, model_validator
+from pydantic_core import from_json
 
 from api.agents.policy import decision_key
 from api.category.commands import Price, Sku, product_id
@@ -23,6 +25,7 @@ RATIONALE_LENGTH_MAX = 500
 MODEL_ANSWER_LENGTH_MAX = 20_000  # characters of JSON
 REQUEST_LENGTH_MAX, RESPONSE_LENGTH_MAX = 200_000, 300_000  # characters; a fact holds a megabyte
 POSITION_MAX = 2**63 - 1
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)  # what any store can hold
 
 
 def decision_id(key: str) -> UUID:
@@ -53,7 +56,9 @@ def _visible(text: str) -> str:
 
 
 def _small_enough(answer: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    if len(json.dumps(answer, allow_nan=False)) > MODEL_ANSWER_LENGTH_MAX:
+    text = json.dumps(answer, allow_nan=False, ensure_ascii=False)
+    from_json(text.encode())  # what could not be read again (half a surrogate pair, a hundred brackets) is not kept
+    if len(text) > MODEL_ANSWER_LENGTH_MAX:
         raise ValueError(f"is longer than {MODEL_ANSWER_LENGTH_MAX} characters of JSON")
     return answer
 
@@ -74,7 +79,7 @@ class SeenAsOf(Command):
 
     position: Annotated[str, StringConstraints(max_length=2_000)]
     event_number: Count
-    at: AwareDatetime
+    at: Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST)]
 
 
 class Sighting(Command):

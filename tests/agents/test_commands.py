@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import unicodedata
 
@@ -72,6 +73,10 @@ def test_a_price_is_changed_from_what_it_is_to_something_else(proposals):
         {"reason": "because"},
         {"model_answer": {"rationale": "x" * 20_000}},
         {"model_answer": {"demand": float("nan")}},
+        {"model_answer": {"rationale": "\ud800"}},
+        {"model_answer": {"deep": functools.reduce(lambda inner, _: [inner], range(220), 1)}},
+        {"model_answer": {"\ud800": 1}},
+        {"as_of": {"position": "p", "event_number": 1, "at": "0001-01-01T00:00:00+14:00"}},
         {"situation": [{"name": "n", "value": "v"}] * 61},
         {"colour": "red"},
     ],
