@@ -15,6 +15,7 @@ from api.house import House
 from api.pages.assets import STYLE_SHEET, assets
 from api.pages.frame import frame_of
 from api.pages.words import filters
+from warehouse.settings import Settings
 
 FAMILIES = (
     ("tank_pump", "Tank pumps"),
@@ -39,8 +40,7 @@ def page(
     """A page, `receivables/pay.html` being api/receivables/pages/pay.html; of htmx's asking only `block`, if named."""
     here: House = request.app.state.house
     frame = frame_of(request)
-    given = {"frame": frame, "path": request.url.path, "company": here.settings.company, **context}
-    given = {"currency": here.settings.currency, "request_id": getattr(request.state, "request_id", ""), **given}
+    given = {**_surroundings(request, here.settings), "frame": frame, **context}
     found = templates(here.settings.time_zone).get_template(template)
     if block is not None and wants_block(request):
         text = "".join(found.blocks[block](found.new_context(given)))
@@ -54,6 +54,17 @@ def page(
 def wants_block(request: Request) -> bool:
     """Whether htmx asks for a part of the page; it names the kind, and a boosted or restored page is a full one."""
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") == "partial"
+
+
+def _surroundings(request: Request, settings: Settings) -> dict[str, Any]:
+    """What every template may mention."""
+    return {
+        "company": settings.company,
+        "currency": settings.currency,
+        "origin": settings.public_url or f"{request.url.scheme}://{request.url.netloc}",
+        "path": request.url.path,
+        "request_id": getattr(request.state, "request_id", ""),
+    }
 
 
 @cache
