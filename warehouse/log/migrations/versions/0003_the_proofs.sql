@@ -42,19 +42,24 @@ begin
 
   if n > 0 then
     -- Each stream is named once, and its events are numbered 1, 2, 3 … in the order given: no version is ever left out.
-    if (case when n = 1 then streams > 1 or p_aggregate_ids[1] is distinct from p_streams[1] or p_ordinals[1] is distinct from 1
-            else (select count(distinct s.id) from unnest(p_streams) s(id)) <> streams
-                 or exists (select from (select u.aggregate_id, u.ordinal,
-                                                row_number() over (partition by u.aggregate_id order by u.place) as due
-                                           from unnest(p_aggregate_ids, p_ordinals) with ordinality u(aggregate_id, ordinal, place)) o
-                              left join unnest(p_streams) s(id) on s.id = o.aggregate_id
-                             where s.id is null or o.ordinal is distinct from o.due) end) then
+    if n > 1 then
+      same := (select count(distinct s.id) from unnest(p_streams) s(id));
+      if same <> streams
+         or exists (select from (select u.aggregate_id, u.ordinal, row_number() over (partition by u.aggregate_id order by u.place) as due
+                                   from unnest(p_aggregate_ids, p_ordinals) with ordinality u(aggregate_id, ordinal, place)) o
+                      left join unnest(p_streams) s(id) on s.id = o.aggregate_id
+                     where s.id is null or o.ordinal is distinct from o.due) then
+        raise exception 'each stream is named once and its events are numbered from 1' using errcode = 'JV400';
+      end if;
+    elsif streams > 1 or p_aggregate_ids[1] is distinct from p_streams[1] or p_ordinals[1] is distinct from 1 then
       raise exception 'each stream is named once and its events are numbered from 1' using errcode = 'JV400';
     end if;
 
     -- A stream appended to whatever its version is serialised by its id; in id order, so that no two calls deadlock.
-    perform pg_advisory_xact_lock(hashtextextended(s.id::text, 4801))
-      from (select u.id from unnest(p_streams, p_expected) u(id, expected) where u.expected is null order by u.id) s;
+    if array_position(p_expected, null) is not null then
+      perform pg_advisory_xact_lock(hashtextextended(s.id::text, 4801))
+        from (select u.id from unnest(p_streams, p_expected) u(id, expected) where u.expected is null order by u.id) s;
+    end if;
 
     -- Every stream must stand where the caller believes, as the type the caller believes.
     select s.id, s.type, s.expected, h.version as head, h.aggregate_type as head_type into broken
@@ -148,8 +153,10 @@ begin
     end if;
   end if;
 
-  delete from unique_claims c using unnest(p_unclaim_scopes, p_unclaim_keys, p_unclaim_ids) u(scope, key, id)
-   where c.scope = u.scope and c.key = u.key and c.aggregate_id = u.id;
+  if cardinality(p_unclaim_scopes) > 0 then
+    delete from unique_claims c using unnest(p_unclaim_scopes, p_unclaim_keys, p_unclaim_ids) u(scope, key, id)
+     where c.scope = u.scope and c.key = u.key and c.aggregate_id = u.id;
+  end if;
   if cardinality(p_claim_scopes) > 0 then
     insert into unique_claims (scope, key, aggregate_id)
     select u.scope, u.key, u.id from unnest(p_claim_scopes, p_claim_keys, p_claim_ids) u(scope, key, id)
