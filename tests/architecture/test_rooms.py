@@ -64,6 +64,8 @@ VIOLATIONS = [
     ("functions", "api.orders.decide", "api.fulfillment.decide"),
     ("functions", "api.customers.routes", "api.orders.routes"),
     ("functions", "api.receivables.react", "api.orders.decide"),
+    ("functions", "api.agents.react", "api.procurement.decide"),
+    ("pure", "api.agents.proposing", "time"),
     ("warehouse", "warehouse.events.event", "warehouse.log.append"),
     ("warehouse", "warehouse.log.append", "warehouse.lake.attach"),
     ("warehouse", "warehouse.embedded", "warehouse.postgres"),
