@@ -1,4 +1,4 @@
-"""`jovey demo`: tells the story, derives the tables through Dagster, prints what came of it, and serves it."""
+"""`jovey demo`: tells the story, derives the tables, lets the agents advise, prints what came of it, and serves it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from api.auth.passwords import hashed, is_password_of, keep
 from api.rules import Rules
 from assets.lake import Lake
 from orchestration.dagster_home import dagster_home
+from orchestration.demo.advise import advise
 from orchestration.demo.books import Company
 from orchestration.demo.budget import Budget
 from orchestration.demo.market import FINISHED
@@ -90,11 +91,13 @@ def demo(
                 _make(engine, settings, company, expected, console)
             with phases.phase("sign-ins"):
                 sign_ins = _sign_ins(engine, settings, company)
+            with phases.phase("tables"), console.status("Deriving the tables through Dagster"):
+                derive(settings, database)
+            with phases.phase("advice"), console.status("Letting the agents look at stock and prices"):
+                advise(settings, database, engine)
             events_count = _events_count(engine)
         finally:
             engine.dispose()
-        with phases.phase("tables"), console.status("Deriving the tables through Dagster"):
-            derive(settings, database)
         with Reader(database, settings) as lake:
             show(console, lake, settings, plan, events_count, sign_ins, phases.seconds)
         if serve:

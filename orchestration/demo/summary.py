@@ -1,4 +1,4 @@
-"""What `jovey demo` prints: orders, revenue by month, who owes since when, stock at risk, seconds and sign-ins."""
+"""What `jovey demo` prints: orders, revenue, who owes since when, stock at risk, advice, forecasts and sign-ins."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from orchestration.demo.advice import ADVICE, FORECASTS, advice_table, forecasts_table
 from orchestration.demo.plan import Plan
 from warehouse.lake.read import EVERYTHING, AsOf, Reader
 from warehouse.settings import Settings
@@ -60,6 +61,8 @@ def show(
     console.print(_company(orders, revenue, events_count, settings.currency))
     console.print(_owed(aging, settings.currency))
     console.print(_shelves(at_risk))
+    console.print(advice_table(_rows(lake, ADVICE)))
+    console.print(forecasts_table(_rows(lake, FORECASTS)))
     console.print(_entrances(sign_ins))
     console.print(_times(lake.as_of(), seconds))
 
