@@ -208,10 +208,11 @@ class Live:
             return connection.execute(wanted).all()
 
 
-def message(event: str, data: str, place: Place | None) -> str:
-    """One server-sent event; `data` is a single line or several (WHATWG HTML, 9.2.6)."""
-    lines = [f"event: {event}", *(f"data: {line}" for line in data.splitlines())]
-    return "\n".join([*([] if place is None else [f"id: {place}"]), *lines, "", ""])
+def message(event: str | None, data: str, place: Place | None) -> str:
+    """One server-sent event, of the default kind without a name; `data` may have lines (WHATWG HTML, 9.2.6)."""
+    head = [f"id: {place}"] if place is not None else []
+    name = [f"event: {event}"] if event is not None else []
+    return "\n".join([*head, *name, *(f"data: {line}" for line in data.splitlines()), "", ""])
 
 
 STILL_HERE = ": still here\n\n"

@@ -58,9 +58,9 @@ def revoke(connection: Connection, session_id: UUID, at: datetime) -> None:
     connection.execute(_REVOKE, {"id": session_id, "at": at})
 
 
-def revoke_all(connection: Connection, person_id: UUID, at: datetime) -> None:
+def revoke_all(connection: Connection, person_id: UUID, at: datetime, because: str = "password_changed") -> None:
     """End every session of a person, as after a change of password."""
-    connection.execute(_REVOKE_ALL, {"person_id": person_id, "at": at})
+    connection.execute(_REVOKE_ALL, {"person_id": person_id, "at": at, "because": because})
 
 
 def person_behind(connection: Connection, claims: Claims, at: datetime) -> Person | None:
@@ -108,7 +108,7 @@ _REVOKE_REUSED = text("""
 _REVOKE = text("""
     update jovey.sessions set revoked_at = :at, revoked_because = 'signed_out' where id = :id and revoked_at is null""")
 _REVOKE_ALL = text("""
-    update jovey.sessions set revoked_at = :at, revoked_because = 'password_changed'
+    update jovey.sessions set revoked_at = :at, revoked_because = :because
      where person_id = :person_id and revoked_at is null""")
 _BEHIND = text("""
     select person.aggregate_id, person.aggregate_type, person.state::text as state

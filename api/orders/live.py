@@ -36,20 +36,25 @@ def stream_order(request: Request, here: Here, by: Who, order_id: UUID) -> Respo
 
 
 def order_stream(
-    here: House, by: Actor, order_id: UUID, may_stay: Callable[[], bool], told: Callable[[Row[Order]], str]
+    here: House,
+    by: Actor,
+    order_id: UUID,
+    may_stay: Callable[[], bool],
+    told: Callable[[Row[Order]], str],
+    event: str | None = "order",
 ) -> EventStream:
     """A stream of an order's states, each as `told` puts it; raises Refusal when the order is not the caller's."""
 
-    def order() -> Row[Order]:
+    def order() -> tuple[int, str]:
         with here.engine.connect() as connection:
-            return seen(connection, ORDER, order_id, by)
+            row = seen(connection, ORDER, order_id, by)
+        return row.version, told(row)
 
     async def frames(listener: Listener) -> AsyncIterator[str]:
         place = Place(listener.since)
         yield greeting(place)
-        row = await asyncio.to_thread(order)
-        yield message("order", told(row), place)
-        shown = row.version
+        shown, words = await asyncio.to_thread(order)
+        yield message(event, words, place)
         while True:
             following = await listener.next(HEARTBEAT_SECONDS)
             if following is None:
@@ -57,11 +62,12 @@ def order_stream(
                     return
                 yield STILL_HERE
                 continue
-            row = await asyncio.to_thread(order)
-            if row.version > shown:
-                yield message("order", told(row), following.events[-1][0])
-                shown = row.version
+            version, words = await asyncio.to_thread(order)
+            if version > shown:
+                yield message(event, words, following.events[-1][0])
+                shown = version
 
     refuse_full(here.live)
-    order()
+    with here.engine.connect() as connection:
+        seen(connection, ORDER, order_id, by)
     return EventStream(here.live, frames, order_id)

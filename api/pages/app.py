@@ -5,18 +5,31 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+import api.pages.account
 import api.pages.assets
+import api.pages.cart
 import api.pages.catalog
+import api.pages.checkout
+import api.pages.orders
+import api.pages.payment
+import api.pages.sign_in
 from api.pages.catalog_index import Catalog
 from api.pages.memory import Memory
 from api.pages.mishaps import explain_mishaps
 from api.pages.shield import Shield
+from api.pages.visitor import Cookies
 
 _PACK_FROM_BYTES = 1_000
 
 _ROUTERS = (
     api.pages.assets.ROUTER,
     api.pages.catalog.ROUTER,
+    api.pages.cart.ROUTER,
+    api.pages.checkout.ROUTER,
+    api.pages.orders.ROUTER,
+    api.pages.payment.ROUTER,
+    api.pages.sign_in.ROUTER,
+    api.pages.account.ROUTER,
 )
 
 
@@ -28,5 +41,6 @@ def create_pages() -> FastAPI:
         pages.include_router(router)
     explain_mishaps(pages)
     pages.add_middleware(GZipMiddleware, minimum_size=_PACK_FROM_BYTES, compresslevel=6)  # leaves event streams alone
+    pages.add_middleware(Cookies)
     pages.add_middleware(Shield)
     return pages

@@ -14,8 +14,6 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
-from api.auth.enter import by_cookie
-from api.auth.sessions import Person
 from api.category.commands import dealer_price_list_id, tier_price_list_id
 from api.category.policy import PriceBook, price_book
 from api.category.reports import best_sellers
@@ -32,6 +30,7 @@ from api.pages.catalog_order import in_order, nearest_to
 from api.pages.catalog_search import found, understood
 from api.pages.memory import Memory
 from api.pages.render import FAMILIES, page
+from api.pages.visitor import Visit
 from api.pages.words import money
 from api.reading import found_among
 from warehouse.clock import calendar_date, now
@@ -54,11 +53,9 @@ class Shop:
     best: Sequence[str]
 
 
-def open_shop(request: Request, here: Here) -> Shop:
+def open_shop(request: Request, here: Here, who: Visit) -> Shop:
     """Every offer to whoever is looking, the best sellers first."""
-    by_cookie(request, here)
-    person: Person | None = getattr(request.state, "person", None)
-    customer = person.state if person and isinstance(person.state, Customer) else Customer()
+    customer = who.customer or Customer()
     is_dealer, at = customer.user_type == "dealer", now()
     catalog: Catalog = request.app.state.catalog
     with here.engine.connect() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, String, cast, func, literal, literal_column, select
@@ -38,6 +38,14 @@ def issued_invoice(connection: Connection, invoice_id: UUID, by: Actor) -> Invoi
 def standing(connection: Connection, issued: InvoiceGenerated) -> InvoiceView:
     """An invoice and what is open on it."""
     return _standing(connection, [issued])[0]
+
+
+def invoices_of(connection: Connection, ids: Collection[UUID]) -> Sequence[InvoiceView]:
+    """The invoices of those ids that were issued, the oldest first; whoever asks has seen that they may see them."""
+    if not ids:
+        return []
+    rows = connection.execute(_invoices().where(_INVOICE_ID.in_(list(ids))).order_by(_LOG.c.position)).all()
+    return _standing(connection, [InvoiceGenerated.model_validate(row.data) for row in rows])
 
 
 def credited(issued: InvoiceGenerated, line_no: int, quantity: int) -> InvoiceLine:

@@ -11,7 +11,7 @@ from uuid import UUID
 from api.actor import system
 from api.handle import Request, handle
 from api.house import House
-from api.orders.state import ORDER
+from api.orders.state import ORDER, Order
 from api.reading import find
 from api.receivables.commands import ReceivePayment
 from api.receivables.payment_port import (
@@ -20,6 +20,7 @@ from api.receivables.payment_port import (
     PaymentProvider,
     PaymentSucceeded,
     WebhookRefused,
+    intent_for,
 )
 from api.receivables.sandbox import Sandbox
 from api.refusals import Refusal, not_found
@@ -134,3 +135,12 @@ def _settled(result: Result, event: PaymentSucceeded, *, is_repeated: bool) -> S
         "We keep what you paid on your account; write to us if you want it back.",
     }
     return Settled(result, words[result], is_repeated)
+
+
+def pay_address(here: House, order: Order, at: datetime) -> str | None:
+    """Where the rest of an order can be paid; None when nothing is to be paid, or nobody takes cards."""
+    waits = order.lifecycle in {"placed", "held", "confirmed", "closed"} and not order.has_lapsed(at)
+    provider = next(iter(providers(here).values()), None)
+    if provider is None or not waits or order.net_paid >= order.due:
+        return None
+    return provider.begin(intent_for(order, order.currency), at)

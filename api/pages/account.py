@@ -1,0 +1,135 @@
+"""Pages of a buyer's own account: profile, addresses, and signing out everywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, StringConstraints
+from starlette.responses import Response
+
+from api.auth.cookies import forget_session
+from api.auth.sessions import revoke_all
+from api.command import Command
+from api.customers.commands import AddAddress, UpdateProfile
+from api.handle import Request as Asked
+from api.handle import handle
+from api.house import Here, House
+from api.pages.forms import Errors, Wrong, filled, typed
+from api.pages.render import page
+from api.pages.visitor import Form, Visit, Visitor, to
+from api.refusals import Refusal
+from warehouse.clock import now
+from warehouse.events.customers import Address
+from warehouse.ids import new_id
+
+ROUTER = APIRouter()
+_WORDS = {
+    "email": "Write an e-mail address such as asha@example.com.",
+    "phone": "Write digits, spaces and + only, such as +91 20 555 0101.",
+}
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class AddressForm(BaseModel):
+    """An address as typed."""
+
+    label: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
+    recipient: Line
+    street: Line
+    city: Line
+    postal_code: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20)]
+    region: Line | None = None
+    country: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=100)]
+
+    @property
+    def address(self) -> Address:
+        """Without its label."""
+        return Address(**self.model_dump(exclude={"label"}))
+
+
+@ROUTER.get("/account")
+def show_account(request: Request, who: Visit) -> Response:
+    """The account with its forms."""
+    return _account(request, who)
+
+
+@ROUTER.post("/account/profile")
+def change_profile(request: Request, here: Here, who: Visit, fields: Form) -> Response:
+    """Change name, e-mail and phone."""
+    told = typed(fields, "name", "email", "phone")
+    try:
+        do(here, who, filled(UpdateProfile, {**told, "customer_id": who.customer_id}, _WORDS))
+    except Wrong as wrong:
+        return _account(request, who, told=told, errors=wrong.errors)
+    except Refusal as refusal:
+        if refusal.code != "email_taken":
+            raise
+        return _account(request, who, told=told, errors={"email": "Another account has this e-mail address."})
+    who.tell("good", "Your profile is changed.")
+    return to("/account")
+
+
+@ROUTER.post("/account/addresses")
+def add_address(request: Request, here: Here, who: Visit, fields: Form) -> Response:
+    """Add an address, or replace the one of the same label."""
+    try:
+        label = keep_address(here, who, fields)
+    except Wrong as wrong:
+        return _account(request, who, address=fields, errors=wrong.errors)
+    who.tell("good", f"The address “{label}” is kept.")
+    return to("/account")
+
+
+@ROUTER.post("/account/sign-out-everywhere")
+def sign_out_everywhere(here: Here, who: Visit, fields: Form) -> Response:  # noqa: ARG001 - the form's proof is enough
+    """End every session of this account, on every device."""
+    with here.engine.begin() as connection:
+        revoke_all(connection, who.customer_id, now(), "signed_out_everywhere")
+    response = to("/sign-in")
+    forget_session(response)
+    who.tell("good", "You are signed out on every device.")
+    return response
+
+
+def keep_address(here: House, who: Visitor, fields: Form) -> str:
+    """Keep an address as typed in the buyer's account; its label. Raises Wrong."""
+    names = ("label", "recipient", "street", "city", "postal_code", "region", "country")
+    told = filled(AddressForm, typed(fields, *names))
+    try:
+        do(here, who, AddAddress(customer_id=who.customer_id, label=told.label, address=told.address))
+    except Refusal as refusal:
+        raise Wrong({"label": refusal.message}) from refusal
+    return told.label
+
+
+def do(here: House, who: Visitor, command: Command) -> None:
+    """Do what a buyer asks for themselves; raises Refusal."""
+    at = now()
+    handle(here.engine, Asked(command, new_id(at), who.by, at), here.rules)
+
+
+def blank_address(who: Visitor) -> dict[str, str]:
+    """What an address form begins with."""
+    buyer = who.buyer
+    names = ("street", "city", "postal_code", "region")
+    recipient = buyer.company_name or buyer.name
+    label = "Home" if not buyer.addresses else ""
+    return {"label": label, "recipient": recipient, "country": buyer.country or ""} | dict.fromkeys(names, "")
+
+
+def _account(
+    request: Request,
+    who: Visitor,
+    *,
+    told: dict[str, str | None] | None = None,
+    address: Form | None = None,
+    errors: Errors | None = None,
+) -> Response:
+    buyer = who.buyer
+    profile = told or {"name": buyer.name, "email": buyer.email, "phone": buyer.phone}
+    draft = blank_address(who) | dict(address or {})
+    status = 422 if errors else 200
+    return page(
+        request, "customers/account.html", status=status, buyer=buyer, profile=profile, draft=draft, errors=errors or {}
+    )
