@@ -181,14 +181,17 @@ def bench(
 @app.command()
 def soak(
     *,
-    minutes: Annotated[float, typer.Option(min=0.2, help="How long to take orders.")] = 30,
+    minutes: Annotated[float, typer.Option(min=0, help="How long to take orders; 0: not at all.")] = 30,
+    kills: Annotated[int, typer.Option(min=0, help="How often to kill the database; 0: not at all.")] = 500,
+    seed: Annotated[int, typer.Option(help="Which kills.")] = 1,
     json: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
 ) -> None:
-    """Take orders for half an hour in a home of its own, and see that nothing grows, falls over or is lost."""
+    """Kill database, writers and loader, then take orders, in homes of their own: nothing may be lost or grow."""
+    from orchestration.bench.crash import survive
     from orchestration.bench.run import report
     from orchestration.bench.soak import soak as trade
 
-    if not report(trade(minutes), json):
+    if not report([*(survive(kills, seed) if kills else ()), *(trade(minutes) if minutes else ())], json):
         raise typer.Exit(1)
 
 
