@@ -27,6 +27,13 @@ class Settings(BaseSettings):
     )
     lake_path: str | None = Field(None, description="Folder of the lake's Parquet files; none is `<home>/lake`.")
     secret_key: str | None = Field(None, description="Signs tokens, 32 bytes or more; none makes one in `<home>`.")
+    seal_key: str | None = Field(
+        None, description="Signs seals of the log: 64 hexadecimal digits; none makes one in `<home>`."
+    )
+    seal_keys_past: str = Field("", description="Public keys of earlier seal keys whose seals count, with commas.")
+    archive_path: Path | None = Field(
+        None, description="Folder of the sealed copies of old events; none is `<home>/archive`."
+    )
 
     company: str = Field("Jovey Pumps", description="The company's name on documents.")
     currency: str = Field(
@@ -105,6 +112,11 @@ class Settings(BaseSettings):
     def lake_folder(self) -> str:
         """Where the lake's Parquet files live: a folder, or an object store's prefix."""
         return self.lake_path or str((self.home / "lake").resolve())
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where sealed copies of old events live."""
+        return self.archive_path or self.home / "archive"
 
 
 @cache
