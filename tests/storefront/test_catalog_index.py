@@ -57,7 +57,8 @@ def test_every_change_shows_at_the_next_look(shop, seen):
 def test_a_change_that_began_first_and_committed_last_is_not_missed(shop, seen, engine):
     seen()
     change = text("""
-        update jovey.states set version = version + 1, updated_at = now(), state = jsonb_set(state, '{base_price}', '"61.00"')
+        update jovey.states
+           set version = version + 1, updated_at = now(), state = jsonb_set(state, '{base_price}', '"61.00"')
          where aggregate_id = :id""")
 
     with engine.connect() as slow:

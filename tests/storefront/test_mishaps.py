@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
+from api.auth.cookies import keep_session
+from api.auth.sessions import open_session
 from api.handle import Busy
 from api.pages.app import create_pages
 from api.problem import Unauthenticated
 from api.refusals import Refusal, not_found
+from warehouse.clock import now
 
 ERRORS = {
     "busy": Busy("Too many at once."),
@@ -95,6 +100,20 @@ def test_the_number_stands_on_the_page_and_in_the_headers(town):
 
     assert answer.status_code == 404
     assert answer.headers["x-request-id"] == "from-the-proxy-1"
+
+
+def test_somebody_who_is_signed_in_is_so_on_a_page_that_is_not_there_too(town):
+    asha = town.consumer()
+    with town.house.engine.begin() as connection:
+        claims = open_session(connection, asha.id, now()).claims
+    response = Response()
+    keep_session(response, claims, timedelta(hours=1), town.house)
+
+    page = town.app.state.client.get("/nothing", headers={"Cookie": response.headers["set-cookie"].split(";")[0]})
+
+    assert page.status_code == 404
+    assert "<span>Asha</span>" in page.text
+    assert page.headers["cache-control"] == "private, no-store"
 
 
 def test_a_wrong_method_is_said_in_words(town):
