@@ -11,7 +11,7 @@ import streamlit as st
 from dashboards import draw
 from dashboards.draw import whole
 from dashboards.glance import Glance, section
-from dashboards.lake import NotThere
+from dashboards.lake import NotDerived
 
 SHOWN_MAX = 24  # bullets; the table below has all
 _SCALE_MAX = 3.0  # times the reorder point: longer bars end there
@@ -68,7 +68,7 @@ def _stock(glance: Glance) -> pl.DataFrame:
     """Every active product; without targets while the night has not made any."""
     try:
         return glance.ask(STOCK)
-    except NotThere:
+    except NotDerived:
         st.info(
             "Reorder points are made at night from demand and lead times. Until then only pieces are shown.",
             title="No reorder points yet",

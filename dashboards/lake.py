@@ -30,6 +30,10 @@ class NotThere(Exception):
     """There is nothing to read yet; the message says what would make it."""
 
 
+class NotDerived(NotThere):
+    """The lake is there, but not this table."""
+
+
 def readable(functions: frozenset[str]) -> frozenset[str]:
     """Whose tables somebody who works in these functions may read."""
     return functions.union(*(_READS.get(one, frozenset()) for one in functions))
@@ -76,7 +80,7 @@ class Lake:
         except LakeMissing as error:
             raise NotThere(_EMPTY) from error
         except duckdb.CatalogException as error:
-            raise NotThere(_UNDERIVED) from error
+            raise NotDerived(_UNDERIVED) from error
         return Answer(_plain(answer.frame), answer.as_of)
 
 
