@@ -59,7 +59,8 @@ class Company:
 
     def refresh(self) -> None:
         """Bring the lake to the head of the log."""
-        Lake.of(self.settings).refresh()
+        done = Lake.of(self.settings).refresh()
+        assert not done.failures
 
 
 @dataclass
