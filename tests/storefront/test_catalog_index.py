@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -113,15 +114,19 @@ def test_many_readers_during_many_changes_see_prices_that_were_true(shop):
     assert last.product.base_price == prices[-1]
 
 
-def test_an_answer_is_kept_for_its_lifetime_and_old_ones_serve_while_somebody_asks(noon):
-    from datetime import timedelta
+def test_nobody_waits_for_an_answer_and_an_old_one_serves_while_the_next_is_sought(noon, eventually):
+    memory: Memory[int] = Memory(0)
+    asked, may_answer, life = [], threading.Event(), timedelta(minutes=15)
 
-    memory: Memory[int] = Memory()
-    asked = iter(range(9))
-    life = timedelta(minutes=15)
+    def ask() -> int:
+        asked.append(1)
+        assert may_answer.wait(20)
+        return len(asked)
 
-    assert memory.get(lambda: next(asked), noon, life) == 0
-    assert memory.get(lambda: next(asked), noon + timedelta(minutes=14), life) == 0
-    later = noon + timedelta(minutes=16)
-    assert memory.get(lambda: (memory.get(lambda: 99, later, life), next(asked))[1], later, life) == 1
-    assert memory.get(lambda: 99, later, life) == 1
+    assert [memory.get(ask, noon, life) for _ in range(3)] == [0, 0, 0]
+    may_answer.set()
+    eventually(lambda: memory.get(ask, noon, life) == 1)
+    assert memory.get(ask, noon + timedelta(minutes=14), life) == 1
+    assert len(asked) == 1
+    eventually(lambda: memory.get(ask, noon + timedelta(minutes=16), life) == 2)
+    assert len(asked) == 2

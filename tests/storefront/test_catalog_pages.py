@@ -135,6 +135,16 @@ def test_a_duty_point_is_judged_and_another_pump_is_offered_when_this_one_is_too
     assert "Too much water for it." in page("/pumps/RIL-340?flow=20&head=1")
 
 
+def test_a_product_leads_on_to_its_parts_and_to_others_of_its_kind(page):
+    html = page("/pumps/RIL-340")
+
+    assert "Parts that go with it" in html
+    assert 'href="/pumps/SPR-IMP-RIL"' in html
+    assert "Others of its kind" in html
+    assert 'href="/pumps/RIL-250"' in html
+    assert "Pumps it belongs to" in page("/pumps/SPR-IMP-RIL")
+
+
 def test_the_curve_is_there_for_those_who_do_not_see_it(page):
     html = page("/pumps/RIL-340")
 
