@@ -14,6 +14,7 @@ from dashboards.fulfillment import STOCK
 from dashboards.glance import Glance
 from dashboards.lake import NotThere
 from dashboards.receivables import TOTALS
+from dashboards.waiting import waiting_decisions
 
 EVENTS_COUNTED_MAX = 1_000  # as many as the API counts
 _FLOW_HEIGHT = 188  # with a sparkline
@@ -110,13 +111,11 @@ def _at_risk(glance: Glance, today: date) -> None:
 
 def _waiting(glance: Glance, today: date) -> None:
     del today
-    page = glance.told("/agents/decisions", status="proposed", limit=200)
-    count = None if page is None else len(page["items"])
-    known = draw.UNKNOWN if count is None else whole(count) + ("+" if page["next"] else "")
+    waiting = waiting_decisions(glance)
     st.metric(
         "Decisions waiting",
-        known,
-        "for a person" if count else None,
+        whole(waiting.height),
+        "for a person" if waiting.height else "none",
         delta_color="off",
         delta_arrow="off",
         border=True,
@@ -127,7 +126,7 @@ def _waiting(glance: Glance, today: date) -> None:
 
 def _lag(glance: Glance, today: date) -> None:
     del today
-    newest = glance.told("/events/newest", after=glance.company.lake.as_of().event_number)
+    newest = glance.newest(glance.company.lake.as_of().event_number)
     count = None if newest is None else newest["events_after"]
     st.metric(
         "Events not yet counted",

@@ -142,7 +142,7 @@ def test_reading_goes_on_while_the_api_is_down_and_deciding_does_not(house, look
     assert at.metric[0].value.startswith("USD ")
     assert at.dataframe[0].value["customer"][0].startswith("Customer ")  # the lake is pseudonymous
     assert at.warning[0].value.startswith("How far behind these figures are cannot be told")
-    for path in ("decisions", "events"):
+    for path in ("decisions", "events"):  # the queue may still be read, from the lake
         assert [one.proto.title for one in look_otherwise(seat, path).error] == ["The house does not answer"]
 
 
