@@ -8,6 +8,7 @@ from datetime import timedelta
 from api.category.reports import best_sellers
 from assets.hot_run import refresh
 from warehouse.clock import now
+from warehouse.lake.attach import open_writer
 
 
 def first_cards(shop) -> list[str]:
@@ -33,9 +34,11 @@ def test_the_front_page_shows_them_first(shop, database, eventually):
     eventually(lambda: first_cards(shop)[:1] == ["TRN-510"])
 
 
-def test_the_shop_sells_although_the_lake_is_away(shop, eventually, caplog):
-    shop.house.lake.close()
+def test_the_shop_sells_although_the_lake_is_broken(shop, database, eventually, caplog):
+    refresh(database, shop.house.settings)
+    with open_writer(database, shop.house.settings) as lake:
+        lake.execute("drop table orders.order_items")
 
     assert len(first_cards(shop)) == 5
-    eventually(lambda: "the shop goes on without them" in caplog.text or len(first_cards(shop)) == 5)
-    assert shop.nobody().get("/pumps").status_code == 200
+    eventually(lambda: "the shop goes on without them" in caplog.text)
+    assert len(first_cards(shop)) == 5

@@ -71,6 +71,15 @@ def test_a_change_that_began_first_and_committed_last_is_not_missed(shop, seen, 
     assert seen()["RIL-250"][0] == Decimal("61.00")
 
 
+def test_a_product_whose_state_is_gone_is_gone(seen, engine):
+    assert "RIL-250" in seen()
+
+    with engine.begin() as connection:
+        connection.execute(text("delete from jovey.states where aggregate_id = :id"), {"id": product_id("RIL-250")})
+
+    assert "RIL-250" not in seen()
+
+
 def test_nothing_new_costs_one_statement_and_one_change_four(shop, count_statements):
     catalog = Catalog()
 

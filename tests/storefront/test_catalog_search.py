@@ -46,6 +46,7 @@ def offers(noon, specifications) -> list[Offer]:
         ("RIL-620", ["RIL-620"]),
         ("ril-620", ["RIL-620"]),
         ("rill", ["RIL-250", "RIL-620"]),
+        ("del", ["DLV-006"]),
         ("rlil 620", ["RIL-620"]),
         ("devle", ["DLV-006"]),
         ("submersable", ["DLV-006"]),

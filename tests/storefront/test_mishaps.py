@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -102,18 +104,36 @@ def test_the_number_stands_on_the_page_and_in_the_headers(town):
     assert answer.headers["x-request-id"] == "from-the-proxy-1"
 
 
-def test_somebody_who_is_signed_in_is_so_on_a_page_that_is_not_there_too(town):
-    asha = town.consumer()
+def _session_cookie(town, person_id) -> str:
     with town.house.engine.begin() as connection:
-        claims = open_session(connection, asha.id, now()).claims
+        claims = open_session(connection, person_id, now()).claims
     response = Response()
     keep_session(response, claims, timedelta(hours=1), town.house)
+    return response.headers["set-cookie"].split(";")[0]
 
-    page = town.app.state.client.get("/nothing", headers={"Cookie": response.headers["set-cookie"].split(";")[0]})
+
+def test_somebody_who_is_signed_in_is_so_on_a_page_that_is_not_there_too(town):
+    asha = town.consumer()
+
+    page = town.app.state.client.get("/nothing", headers={"Cookie": _session_cookie(town, asha.id)})
 
     assert page.status_code == 404
     assert "<span>Asha</span>" in page.text
     assert page.headers["cache-control"] == "private, no-store"
+
+
+def test_a_lost_page_is_shown_although_the_database_is_away(town):
+    asha = town.consumer()
+    cookie = _session_cookie(town, asha.id)
+    pages = create_pages()
+    away = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    pages.state.house = replace(town.house, engine=away)
+
+    page = TestClient(pages).get("/nothing", headers={"Cookie": cookie})
+    away.dispose()
+
+    assert page.status_code == 404
+    assert "Sign in" in page.text
 
 
 def test_a_wrong_method_is_said_in_words(town):
