@@ -109,6 +109,7 @@ def _situated(row: Row) -> PriceSituation:
         cover_weeks=None if row["cover_weeks"] is None else float(row["cover_weeks"]),
         lead_time_weeks=float(row["lead_time_weeks"]),
         is_to_be_ordered=row["is_to_be_ordered"],
+        days_unchanged=row["days_unchanged"],
     )
 
 
