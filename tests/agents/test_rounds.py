@@ -14,6 +14,7 @@ from api.agents.commands import ApproveDecision, RejectDecision
 from api.orders.commands import PlaceOrder
 from api.rules import Rules
 from assets.agent_assets import AGENTS, agent_asset
+from assets.lake import Lake
 from assets.procurement.agent import REORDER
 from assets.rounds import Office, look, spent_today, work
 from orchestration.agent_sensors import Glance, round_due
@@ -219,3 +220,11 @@ def order(company, sku: str, quantity: int) -> None:
     at = clock.now()
     placed = PlaceOrder(order_id=new_id(at), customer_id=named("person", "d"), lines=wanted, backorder=True)
     company.send(placed, at)
+
+
+def test_a_lake_that_was_built_by_other_definitions_is_due_though_no_event_came(told_company):
+    plain = told_company.settings
+    with Lake.of(plain).watching() as watch:
+        assert not watch.is_outdated
+    with Lake.of(plain.model_copy(update={"review_days": 8})).watching() as watch:
+        assert watch.is_due()
