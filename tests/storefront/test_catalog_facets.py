@@ -146,3 +146,17 @@ def test_when_no_pump_does_the_duty_the_one_that_comes_closest_is_named(specific
 
     assert nearest_to([seal, small, deep], Choice(flow=Decimal(2), head=Decimal(100)), 4) == [deep, small]
     assert nearest_to([seal, small], Choice(typed="zzz"), 1) == [seal]
+
+
+def test_options_of_one_facet_add_up_and_other_facets_narrow_their_counts(specifications):
+    offers = [
+        _offer(specifications(3.0, 34.0), "tank_pump", Decimal(1), 1),
+        _offer(specifications(3.0, 84.0), "tank_pump", Decimal(1), 1),
+        _offer(specifications(4.8, 84.0), "borewell_pump", Decimal(1), 1),
+    ]
+
+    shown = shown_facets(offers, Choice(chosen={"type": frozenset({"tank_pump"})}))
+
+    counts = {one.slug: {option.key: option.count for option in one.options} for one in shown}
+    assert counts["type"] == {"tank_pump": 2, "borewell_pump": 1}
+    assert counts["head"] == {"20-40": 1, "over-80": 1}
