@@ -26,6 +26,7 @@ from warehouse.log.seal_key import SealKey
 from warehouse.log.tail import Cut, SourceRewound, is_behind, take_cut
 
 CONSUMER = "seal"
+CONNECTIONS = 3  # of the engine: one is the sealer's place, one reads and writes, one takes the cut
 _SEALER_LOCK = 4_801_005  # any number that nothing else locks in this database
 
 
@@ -34,7 +35,7 @@ class SealBusy(Exception):
 
 
 def seal(engine: Engine, key: SealKey, journal: Path, now: datetime) -> Seal | None:
-    """Seal what the last seal does not hold; None when there is nothing. Wants an engine of jovey_tail, pool of 3.
+    """Seal what the last seal does not hold; None when there is nothing. Wants an engine of jovey_tail.
 
     Seal and leaves are one transaction; the journal follows and catches up the next time if it could not.
     Raises SealBusy, SourceRewound, and seal_journal.JournalAhead when seals are gone that were made here.

@@ -39,13 +39,16 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was compared: seals, the events in them and those no seal holds yet, and every fault found."""
+    """What was compared: the chain of seals, the events in them and those no seal holds yet; and every fault found."""
 
-    seals: int
+    chain: tuple[Seal, ...]
     events: int
     unsealed: int
-    newest: Seal | None
     faults: tuple[Fault, ...]
+
+    @property
+    def newest(self) -> Seal | None:
+        return self.chain[-1] if self.chain else None
 
 
 def examine_seals(connection: Connection, trusted: Collection[bytes], remembered: Sequence[Seal] = ()) -> Examined:
@@ -54,11 +57,14 @@ def examine_seals(connection: Connection, trusted: Collection[bytes], remembered
     `trusted` are the public keys whose signatures count; `remembered` the seals a journal kept outside the database,
     without which it cannot be seen that the newest ones were taken away.
     """
-    stored = {one.number: one for one in stored_seals(connection)}
+    has_seals = connection.execute(text("select to_regclass('jovey.seals') is not null")).scalar_one()
+    stored = {one.number: one for one in stored_seals(connection)} if has_seals else {}
     known = {one.number: one for one in remembered}
-    chain = [stored.get(number, known.get(number)) for number in sorted(stored.keys() | known.keys())]
-    seals = [one for one in chain if one is not None]
+    everything = known | stored
+    seals = tuple(everything[number] for number in sorted(everything))
     faults = [*_unlike_journal(stored, known), *_broken_links(seals, trusted)]
+    if not has_seals:  # not migrated yet, or taken away whole
+        return Examined(seals, 0, _unsealed(connection, None), tuple(faults))
     loose = _Loose()
     events = 0
     for one in seals:
@@ -66,8 +72,7 @@ def examine_seals(connection: Connection, trusted: Collection[bytes], remembered
         if one.form == FORM:
             faults += _examine_events(connection, one, loose)
     faults += _settle(connection, loose)
-    newest = seals[-1] if seals else None
-    return Examined(len(seals), events, _unsealed(connection, newest), newest, tuple(faults))
+    return Examined(seals, events, _unsealed(connection, seals[-1] if seals else None), tuple(faults))
 
 
 def _unlike_journal(stored: Mapping[int, Seal], known: Mapping[int, Seal]) -> Iterator[Fault]:
