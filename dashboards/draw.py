@@ -233,7 +233,7 @@ def legend(names: Sequence[str], colours: Sequence[str]) -> dict[str, Any]:
 
 def _room(most: Any) -> dict[str, Any]:
     """A scale from 0 that leaves room for words at the end of the longest bar."""
-    return {"domain": [0, (most or 1) * 1.65]}
+    return {"domain": [0, (most or 1) * 1.85]}
 
 
 def _shape(frame: pl.DataFrame, columns: Columns, rows_max: int) -> dict[str, Any]:
