@@ -215,6 +215,7 @@ def stage(scratch) -> Iterator[tuple[list[psycopg.Connection], psycopg.Connectio
         connection.close()
 
 
+@pytest.mark.timeout(600)  # seconds on a quiet machine, minutes beside much other work
 @pytest.mark.parametrize("cast", CASTS, ids=" + ".join)
 def test_whatever_the_order_of_steps_and_wherever_cuts_are_taken_every_event_is_told_once_in_order(stage, cast):
     for schedule in schedules(SCRIPTS, cast):
@@ -234,6 +235,7 @@ def test_whatever_the_order_of_steps_and_wherever_cuts_are_taken_every_event_is_
         assert faults(world, batches) == set(), schedule
 
 
+@pytest.mark.timeout(600)  # seconds on a quiet machine, minutes beside much other work
 @pytest.mark.parametrize("name", [*NAIVE, "cuts, without what was in flight"])
 def test_a_reader_of_another_kind_is_caught_by_the_same_schedules(stage, scratch, name):
     def reader(eye):

@@ -284,6 +284,7 @@ def engines(scratch) -> Iterator[tuple[Engine, Engine]]:
     reader.dispose()
 
 
+@pytest.mark.timeout(600)  # seconds on a quiet machine, minutes beside much other work
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_log_and_its_model_answer_alike(engines, part):
     outcomes: set[str] = set()
