@@ -60,8 +60,8 @@ def follow(journal: Path, stored: Iterable[Seal]) -> None:
         elif found != written:
             raise JournalAhead(
                 f"{journal} remembers seal {written.number} of {written.sealed_at:%Y-%m-%d %H:%M}, which the log "
-                f"{'has otherwise' if found else 'does not have'}. If a backup was restored on purpose, move that file "
-                "away and seal again; if not, somebody took seals away: jovey verify."
+                f"{'has otherwise' if found else 'does not have'}. If a backup was restored on purpose, or this "
+                "home served another database, move that file away; if not, somebody took seals away: jovey verify."
             )
     if missing:
         extend(journal, missing)
