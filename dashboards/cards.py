@@ -41,13 +41,14 @@ def _or_unknown(card: Card, glance: Glance, today: date) -> None:
 
 def _revenue(glance: Glance, today: date) -> None:
     """This month so far beside as many days of the month before."""
-    row = glance.ask(_REVENUE, today=today).row(0, named=True)
+    through = today - timedelta(days=1) if today.day > 1 else today  # the day that is not over is left out
+    row = glance.ask(_REVENUE, today=through).row(0, named=True)
     spark = glance.ask(WEEKS, today=today, weeks=12, currency=glance.currency).filter(~pl.col("is_partial"))
     st.metric(
         "Revenue this month",
         short_money(row["now"], glance.currency),
         _change(row["now"], row["before"]),
-        delta_description=f"1–{today.day} {today:%b} vs. 1–{row['last_day'].day} {row['last_day']:%b}",
+        delta_description=f"1–{through.day} {through:%b} vs. 1–{row['last_day'].day} {row['last_day']:%b}",
         chart_data=spark["revenue"].to_list(),
         border=True,
         height="stretch",

@@ -59,7 +59,7 @@ def rows(colleagues: int = COLLEAGUES, reruns: int = RERUNS, days: int = _DAYS) 
             token = _furnished(database, settings, days)
             with serving(settings) as api:
                 port = int(api.address.rpartition(":")[2])
-                with _screens(settings.model_copy(update={"api_port": port})) as address:
+                with _screens(Settings.model_validate({**own, "api_port": port})) as address:
                     firsts, took = _measured(address, token, colleagues, reruns)
     first, later = (quantiles(sorted(each), n=20, method="inclusive") for each in (firsts, took))
     return [
