@@ -36,14 +36,14 @@ insert into bench_plain ({_COLUMNS})
 values
   (uuidv7(), uuidv7(), now(), 1, 1, 'order.cancelled', 'order', 'bench', uuidv7(), uuidv7(), '{_PAYLOAD}', '{{{{}}}}');
 """
-_APPEND = f"""\
+# constants in array[…] are folded when the statement is prepared, as a driver's parameters would be
+_APPEND = """\
 select a.outcome from (select uuidv7() as s) i, lateral jovey.append(
-  array[i.s], array['order']::varchar[], array[0], array_fill(i.s, array[{{events}}]), array[{{ordinals}}]::int[],
-  array[{{ids}}]::uuid[], array_fill('order.cancelled'::varchar, array[{{events}}]),
-  array_fill(1::smallint, array[{{events}}]), array_fill(now(), array[{{events}}]),
-  array_fill('bench'::varchar, array[{{events}}]), array_fill(null::uuid, array[{{events}}]),
-  array_fill(i.s, array[{{events}}]), array_fill(i.s, array[{{events}}]),
-  array_fill('{_PAYLOAD}'::jsonb, array[{{events}}]), array_fill('{{{{}}}}'::jsonb, array[{{events}}])) a;
+  array[i.s], array['order']::varchar[], array[0], array_fill(i.s, array[{events}]), array[{ordinals}]::int[],
+  array[{ids}]::uuid[], array[{types}]::varchar[], array[{versions}]::smallint[],
+  array_fill(now(), array[{events}]), array[{names}]::varchar[], array[{subjects}]::uuid[],
+  array_fill(i.s, array[{events}]), array_fill(i.s, array[{events}]),
+  array[{payloads}]::jsonb[], array[{empties}]::jsonb[]) a;
 """
 
 
@@ -61,9 +61,24 @@ def plain(database: Database, clients: int, events: int, seconds: int) -> float:
 
 def appended(database: Database, clients: int, events: int, seconds: int) -> float:
     """Calls of jovey.append a second, without states or receipts, as the role that the API has."""
+    return _pgbench(database.libpq("jovey_append"), append_script(events), clients, seconds)
+
+
+def append_script(events: int) -> str:
+    """A call of jovey.append for a new stream of so many events."""
+    each = {
+        "ids": "uuidv7()",
+        "types": "'order.cancelled'",
+        "versions": "1",
+        "names": "'bench'",
+        "subjects": "null",
+        "payloads": f"'{log_client.PAYLOAD.model_dump_json()}'",
+        "empties": "'{}'",
+    }
     ordinals = ", ".join(str(place) for place in range(1, events + 1))
-    script = _APPEND.format(events=events, ordinals=ordinals, ids=", ".join(["uuidv7()"] * events))
-    return _pgbench(database.libpq("jovey_append"), script, clients, seconds)
+    return _APPEND.format(
+        events=events, ordinals=ordinals, **{name: ", ".join([word] * events) for name, word in each.items()}
+    )
 
 
 def by_python(database: Database, clients: int, events: int, seconds: int) -> float:
