@@ -118,12 +118,11 @@ class Carrier(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         with socket.create_connection(("127.0.0.1", self.server.port)) as api:
-            api.sendall(self.request.recv(65536))
-            answer = api.recv(65536)
-            if not self.server.is_cut:
-                self.request.sendall(answer.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1))
-                while more := api.recv(65536) if len(answer) == 65536 else b"":
-                    self.request.sendall(more)
+            asked = self.request.recv(65536)
+            api.sendall(asked.replace(b"onnection: keep-alive", b"onnection: close", 1))
+            while part := api.recv(65536):
+                if not self.server.is_cut:
+                    self.request.sendall(part)
 
 
 @pytest.fixture
