@@ -234,6 +234,24 @@ def test_an_event_that_was_moved_to_another_cut_is_named(log):
     assert faults(log) == [(1, "moved: transaction_id", one.position)]
 
 
+def test_an_event_that_was_moved_to_another_transaction_of_its_cut_is_named(log):
+    one = log.append()[0]
+    other = log.append()[0]
+    log.seal()
+    log.tamper(
+        f"""update jovey.events set transaction_id = (select transaction_id from jovey.events
+            where position = {other.position}) where position = {one.position}"""
+    )
+    assert faults(log) == [(1, "changed: transaction_id", one.position)]
+
+
+def test_rows_that_were_rewritten_as_they_were_are_sound(log):
+    one, *_ = log.append(3)
+    log.seal()
+    log.tamper(f"update jovey.events set version = version where position = {one.position}")  # now last in the table
+    assert faults(log) == []
+
+
 def test_an_event_that_was_replaced_by_another_is_dropped_and_added(log):
     one, _ = log.append(2)
     log.seal()
