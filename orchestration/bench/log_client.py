@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 from warehouse import clock
 from warehouse.events.event import Recorded, Ref
@@ -26,28 +27,34 @@ def stream(events: int) -> list[Recorded[OrderCancelled]]:
     ]
 
 
-def client(database: Database, events: int, begin: float, seconds: float) -> int:
+def client(database: Database, events: int, line: Barrier, seconds: float) -> int:
     """Appends of one connection, each a transaction and a round trip of its own."""
     engine = database.engine("jovey_append", pool_size=1)
     count = 0
     with engine.connect() as connection:
         autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
         append(autocommit, stream(events))
-        time.sleep(max(0.0, begin - time.time()))
-        while time.time() < begin + seconds:
+        line.wait()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             append(autocommit, stream(events))
             count += 1
     engine.dispose()
     return count
 
 
-def main(address: str, threads: str, events: str, begin: str, seconds: str) -> None:
-    """Print appends a second of all threads together."""
+def await_start() -> None:
+    """Tell the bench that this program is warm, and wait for its word."""
+    print("ready", flush=True)  # noqa: T201 - read by the bench
+    sys.stdin.readline()
+
+
+def main(address: str, threads: str, events: str, seconds: str) -> None:
+    """Say when all threads are warm, begin at a line of input, print appends a second of all threads together."""
     database = Database.from_url(address)
+    line = Barrier(int(threads), action=await_start)
     with ThreadPoolExecutor(int(threads)) as pool:
-        running = [
-            pool.submit(client, database, int(events), float(begin), float(seconds)) for _ in range(int(threads))
-        ]
+        running = [pool.submit(client, database, int(events), line, float(seconds)) for _ in range(int(threads))]
         print(sum(one.result() for one in running) / float(seconds))  # noqa: T201 - read by the bench
 
 

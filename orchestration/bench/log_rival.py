@@ -5,10 +5,13 @@ Its default mode locks the table for each append, and so skips nothing; its fast
 
 from __future__ import annotations
 
+import fcntl
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 from uuid import uuid4  # noqa: TID251 - another house
 
@@ -23,29 +26,41 @@ def recorder(host: str, port: str, name: str, user: str) -> Any:
     place = {"host": host, "port": port, "dbname": name, "user": user, "password": "none"}
     datastore = library.PostgresDatastore(**place, pool_size=_CLIENTS_MAX, max_overflow=0)
     made = library.PostgresApplicationRecorder(datastore, events_table_name="stored_events")
-    made.create_table()
+    with (Path(sys.prefix) / "table.lock").open("w") as lock:  # several processes at once would fail
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made.create_table()
     return made
 
 
-def client(made: Any, events: int, begin: float, seconds: float) -> int:
+def client(made: Any, events: int, line: Barrier, seconds: float) -> int:
     """Appends of one thread, each a new stream's first events."""
     stored = import_module("eventsourcing.persistence").StoredEvent
-    count = 0
-    while True:
+
+    def append() -> None:
         id = uuid4()
         made.insert_events([stored(id, place, "order.cancelled", PAYLOAD) for place in range(1, events + 1)])
-        if count == 0:
-            time.sleep(max(0.0, begin - time.time()))
-        if time.time() >= begin + seconds:
-            return count
+
+    append()
+    line.wait()
+    count, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        append()
         count += 1
+    return count
 
 
-def main(host: str, port: str, name: str, user: str, threads: str, events: str, begin: str, seconds: str) -> None:
-    """Print appends a second of all threads together."""
+def await_start() -> None:
+    """Tell the bench that this program is warm, and wait for its word."""
+    print("ready", flush=True)  # noqa: T201 - read by the bench
+    sys.stdin.readline()
+
+
+def main(host: str, port: str, name: str, user: str, threads: str, events: str, seconds: str) -> None:
+    """Say when all threads are warm, begin at a line of input, print appends a second of all threads together."""
     made = recorder(host, port, name, user)
+    line = Barrier(int(threads), action=await_start)
     with ThreadPoolExecutor(int(threads)) as pool:
-        running = [pool.submit(client, made, int(events), float(begin), float(seconds)) for _ in range(int(threads))]
+        running = [pool.submit(client, made, int(events), line, float(seconds)) for _ in range(int(threads))]
         print(sum(one.result() for one in running) / float(seconds))  # noqa: T201 - read by the bench
 
 

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,6 @@ from warehouse.postgres import Database
 RIVAL = "eventsourcing[postgres]==9.5.6"
 _PAYLOAD = log_client.PAYLOAD.model_dump_json().replace("{", "{{").replace("}", "}}")  # for str.format
 _PROCESSES_MAX = 4  # of Python, whose threads share one core
-_START_SECONDS = 4.0  # until every client is connected and warm
 _COLUMNS = (
     "aggregate_id, id, effective_at, version, schema_version, event_type, aggregate_type, created_by, correlation_id, "
     "causation_id, data, metadata"
@@ -119,13 +117,20 @@ def _pgbench(conninfo: str, script: str, clients: int, seconds: int) -> float:
 
 
 def _by_processes(command: Sequence[str], clients: int, events: int, seconds: int) -> float:
+    """Start the programs, let them begin together when all are warm, and add up what they print."""
     processes = min(clients, _PROCESSES_MAX)
-    begin = time.time() + _START_SECONDS
-    wanted = [str(clients // processes), str(events), str(begin), str(seconds)]
+    wanted = [str(clients // processes), str(events), str(seconds)]
     running = [
-        subprocess.Popen([*command, *wanted], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([*command, *wanted], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(processes)
     ]
-    said = [process.communicate() for process in running]
-    assert not any(process.returncode for process in running), said[0][1][-2_000:]
-    return sum(float(out) for out, _ in said)
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", f"{command} did not start"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate()[0] for process in running]
+    assert not any(process.returncode for process in running), f"{command} failed"
+    return sum(float(out) for out in said)
