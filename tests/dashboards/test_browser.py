@@ -16,7 +16,7 @@ QUIET = (
 PAGES = {"": "Overview", "receivables": "Receivables", "inventory": "Inventory", "decisions": "Decisions"}
 PAGES |= {"events": "Live events"}
 AXE = Path(__file__).parents[1] / "storefront" / "vendor" / "axe-4.14.1.min.js"
-UPSTREAM = {"color-contrast", "list", "listitem", "svg-img-alt"}  # in what Streamlit draws itself, see reference ui §1.11
+UPSTREAM = {"color-contrast", "list", "listitem", "svg-img-alt"}  # Streamlit draws these itself
 pytestmark = pytest.mark.timeout(300)
 
 
