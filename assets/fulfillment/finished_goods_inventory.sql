@@ -55,6 +55,16 @@ shelves as (
     from fulfillment.stock_movements
     group by stock_id
 ),
+-- a confirmation moves no pieces, and is an event of the stream all the same
+confirmed as (
+    select
+        aggregate_id as stock_id,
+        max(version) as version,
+        arg_max(event_id, version) as event_id,
+        arg_max(effective_at, version) as moved_at
+    from facts.inventory_reservation_confirmed
+    group by aggregate_id
+),
 bought as (
     select line.product_id, orders.location, sum(line.quantity_open)::bigint as quantity
     from (select location, unnest(items) as line from procurement.purchase_orders where is_open) as orders
@@ -79,10 +89,11 @@ select
     shelves.quarantined as quantity_quarantined,
     coalesce(bought.quantity, 0) + coalesce(moving.quantity, 0) as quantity_in_transit,
     shelves.unit_cost as last_unit_cost,
-    shelves.version,
-    shelves.event_id as last_event_id,
-    shelves.moved_at as updated_at
+    greatest(shelves.version, confirmed.version) as version,
+    if(confirmed.version > shelves.version, confirmed.event_id, shelves.event_id) as last_event_id,
+    if(confirmed.version > shelves.version, confirmed.moved_at, shelves.moved_at) as updated_at
 from shelves
 left join reserved using (stock_id)
+left join confirmed using (stock_id)
 left join bought using (product_id, location)
 left join moving using (product_id, location)

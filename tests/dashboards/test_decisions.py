@@ -37,7 +37,7 @@ def test_a_proposal_is_shown_with_its_reason_letter_by_letter_its_evidence_and_i
 ):
     at = look(buyer_of_goods, "decisions", decision=house.propose(40))
     shown = words(at)
-    assert "### Order 40 × TP\\-2" in shown
+    assert "## Order 40 × TP\\-2" in shown
     assert r"\*\*order\*\* now" in shown
     assert "**Whole packs**: packs of 1" in shown
     assert at.dataframe[1].value["value"].to_list() == ["1 pieces", "Seals"]

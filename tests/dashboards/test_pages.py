@@ -109,7 +109,7 @@ def test_events_are_found_by_kind_and_lead_to_their_page(house, look, words):
     assert at.dataframe[0].value["kind"].to_list() == ["invoice.generated"] * 2
     address = at.dataframe[0].value["open"][0]
     at = look(seat, "event", event=address.rpartition("=")[2])
-    assert r"### invoice\.generated" in words(at)
+    assert r"## invoice\.generated" in words(at)
     assert [one.value for one in at.page_link if "shipment" in one.value]  # what led to it
     at = look(seat, "events", ev_stream="not an id")
     assert "Ids are whole UUIDs" in at.info[0].value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from api.fulfillment.state import STOCK
@@ -65,6 +65,7 @@ def fact(lake, stock, kind: str, which: int, number: int, hours: int | None):
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(MOVES)
+@example([("reserve", 0, 1, None), ("confirm", 0, 1, None)])
 def test_a_shelf_stands_in_the_table_as_its_own_fold(small_lake, moves):
     lake = type(small_lake)(small_lake.connection)
     clear(lake)

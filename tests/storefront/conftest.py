@@ -85,9 +85,9 @@ def shop(town: Any) -> Any:
     return town
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for the session; it is told to call nobody."""
+    """One Chromium for a file of tests, told to call nobody. While it is open no test may run an event loop of its own."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield chromium
