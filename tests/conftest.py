@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,8 +23,10 @@ from psycopg import sql
 from warehouse import embedded
 from warehouse.log.migrate import migrate
 from warehouse.postgres import Database
+from warehouse.vault import LocalMasterKey
 
 _HOME = "JOVEY_TEST_HOME"  # made by the first process of the run, inherited by the xdist workers
+_SECRET = b"a secret for tests of thirty-two bytes or more"
 _TEMPLATE = "jovey_template"
 
 
@@ -84,7 +87,8 @@ def _is_loopback(host: str) -> bool:
 def server() -> Iterator[Database]:
     """The run's PostgreSQL, shared by all workers: the first one that needs it starts it, the last one stops it."""
     with embedded.serving(Path(os.environ[_HOME]) / "pg", durable=False) as sockets:
-        yield Database("postgres", host=str(sockets), port=str(embedded.PORT), user=embedded.SUPERUSER)
+        address = Database("postgres", host=str(sockets), port=str(embedded.PORT), user=embedded.SUPERUSER)
+        yield replace(address, master_key=lambda: LocalMasterKey.derived(_SECRET))
 
 
 @pytest.fixture(scope="session")
