@@ -14,8 +14,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 DATA_BYTES_MAX = 1_048_576  # a 2,000-line order is about 400 KB
 
 
+@dataclass(frozen=True, slots=True)
 class Personal:
-    """Marks a field about a living person: kept out of the lake, hidden in the log under the person's key."""
+    """Marks a field about a living person: kept out of the lake, hidden in the log under the person's key.
+
+    What the law wants kept, whoever asks for erasure, is `in_books`: hidden under the key of that year's books instead.
+    """
+
+    in_books: bool = False
 
 
 def _two_places(amount: Decimal) -> Decimal:

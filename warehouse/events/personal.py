@@ -5,58 +5,67 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin
+from uuid import UUID
 
 from pydantic import BaseModel
 
 from warehouse.events.event import Personal
+from warehouse.ids import named
 
 ERASED = "erased"
 """What a personal text reads once its person's key is gone."""
 
 M = TypeVar("M", bound=BaseModel)
-Hide = Callable[[str, str], str]
-"""(path of the field, its words) -> what is stored instead."""
+Hide = Callable[[Personal, str, str], str]
+"""(mark, path of the field, its words) -> what is stored instead."""
+
+
+def books_of(year: int) -> UUID:
+    """Whose key hides what the documents of a year say about people."""
+    return named("books", year)
 
 
 def hidden(fact: M, hide: Hide) -> M:
     """The fact with each personal text hidden; the very same object when there is none."""
-    return _hidden(fact, hide, "", is_personal=False)
+    return _hidden(fact, hide, "", None)
 
 
-def _hidden(model: M, hide: Hide, path: str, *, is_personal: bool) -> M:
-    fields = dict.fromkeys(type(model).model_fields, True) if is_personal else _personal_fields(type(model))
+def _hidden(model: M, hide: Hide, path: str, mark: Personal | None) -> M:
+    fields = dict.fromkeys(type(model).model_fields, mark) if mark else _personal_fields(type(model))
     changed = {}
-    for name, is_marked in fields.items():
+    for name, own in fields.items():
         before = getattr(model, name)
-        after = _value(before, hide, f"{path}.{name}" if path else name, is_personal=is_marked)
+        after = _value(before, hide, f"{path}.{name}" if path else name, own)
         if after is not before:
             changed[name] = after
     return model.model_copy(update=changed) if changed else model
 
 
-def _value(value: Any, hide: Hide, path: str, *, is_personal: bool) -> Any:
+def _value(value: Any, hide: Hide, path: str, mark: Personal | None) -> Any:
     match value:
         case None | "":
             return value
         case str():
-            return hide(path, value) if is_personal else value
+            assert mark is not None, f"{path} is not marked"
+            return hide(mark, path, value)
         case BaseModel():
-            return _hidden(value, hide, path, is_personal=is_personal)
+            return _hidden(value, hide, path, mark)
         case tuple():
-            return tuple(_value(one, hide, f"{path}.{n}", is_personal=is_personal) for n, one in enumerate(value))
+            return tuple(_value(one, hide, f"{path}.{n}", mark) for n, one in enumerate(value))
         case _:
             raise TypeError(f"{path}: a personal field holds text, not {type(value).__name__}")
 
 
 @cache
-def _personal_fields(model: type[BaseModel]) -> Mapping[str, bool]:
-    """The fields that are marked (True), and those whose parts bear marked fields (False)."""
-    found = {}
+def _personal_fields(model: type[BaseModel]) -> Mapping[str, Personal | None]:
+    """The fields that are marked, and (None) those whose parts bear marked fields."""
+    found: dict[str, Personal | None] = {}
     for name, field in model.model_fields.items():
-        if any(isinstance(mark, Personal) for mark in (*field.metadata, *_marks(field.annotation))):
-            found[name] = True
+        marks = [mark for mark in (*field.metadata, *_marks(field.annotation)) if isinstance(mark, Personal)]
+        if marks:
+            found[name] = marks[0]
         elif any(_personal_fields(part) for part in _parts(field.annotation)):
-            found[name] = False
+            found[name] = None
     return found
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from warehouse.clock import now
-from warehouse.events.event import Recorded
-from warehouse.events.personal import hidden
+from warehouse.events.event import Personal, Recorded
+from warehouse.events.personal import books_of, hidden
 from warehouse.ids import new_id
 from warehouse.vault import FINGERPRINT, MARK, MasterKey, PersonKey, keys_named, revealed
 
@@ -70,8 +70,9 @@ class People:
         """
         person_id = recorded.subject_id or recorded.ref.id
 
-        def hide(field: str, words: str) -> str:
-            return self._key_of(person_id).hide(recorded.id, field, words)
+        def hide(mark: Personal, field: str, words: str) -> str:
+            whose = books_of(recorded.effective_at.year) if mark.in_books else person_id
+            return self._key_of(whose).hide(recorded.id, field, words)
 
         event = hidden(recorded.event, hide)
         return recorded if event is recorded.event else replace(recorded, event=event)
