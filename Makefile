@@ -33,8 +33,8 @@ check: .venv/made ## Format, lint, types, import rules, freshness of generated d
 bench: .venv/made ## Measure what the house promises (NAME=orders: one bench, JSON=file: also written there)
 	@$(BIN)/jovey bench $(or $(NAME),all) $(if $(JSON),--json $(JSON))
 
-soak: .venv/made ## Take orders for MINUTES=30 in a home of its own, and see that nothing grows or is lost
-	@$(BIN)/jovey soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
+soak: .venv/made ## Kill the database KILLS=500 times, then take orders for MINUTES=30: nothing may be lost or grow
+	@$(BIN)/jovey soak $(if $(KILLS),--kills $(KILLS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
 
 docs: .venv/made ## Write the documents that are generated from code
 	@$(BIN)/python -m orchestration.documents

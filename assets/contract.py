@@ -13,13 +13,16 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from api.agents.commands import GuardVerdict, plain
 from assets.ask import Question
 from warehouse.events.agents import DecidingFunction
 
 LINES_MAX = 25  # of one question: more cost no less and read worse (reference/agents.md, 5.6)
+LINE_CHARACTERS_MAX = 4_000  # of one line of an answer: whatever is longer is no answer
 RATIONALE_MAX = 240  # characters that people read
 _PARTS = "\n---\n"  # between the parts of an agent's instructions
 _BLANK = "-"
+_MESSAGE_MAX = 300  # a number of Claude's can be as long as a line
 
 
 class Line(BaseModel):
@@ -124,8 +127,9 @@ class Contract(Generic[L]):
         codes: set[str] = set()
         for row in rows:
             try:
+                _refuse_endless(row)
                 line = self.line.model_validate(_raised(row))
-            except ValidationError:
+            except (ValidationError, ValueError):
                 codes.add("NOT_A_LINE")
                 continue
             if line.line_id not in sheet.ids:
@@ -164,6 +168,22 @@ class Sheet:
         """The line that a piece of evidence is for."""
         found = self.evidence.get(evidence_id)
         return None if found is None else found[0]
+
+
+def said(line: Line) -> str:
+    """What a line tells people, in letters that can be seen and no more of them than people read; perhaps nothing."""
+    return plain(line.rationale)[:RATIONALE_MAX]
+
+
+def verdict(name: str, has_passed: bool, message: str) -> GuardVerdict:  # noqa: FBT001 - a verdict is a yes or no
+    """What one guard says."""
+    return GuardVerdict(name=name, has_passed=has_passed, message=message[:_MESSAGE_MAX])
+
+
+def _refuse_endless(row: Any) -> None:
+    """Raise ValueError for a line that is too long, or that holds halves of letters that cannot be written."""
+    if len(json.dumps(row, ensure_ascii=False).encode()) > LINE_CHARACTERS_MAX:
+        raise ValueError("too long")
 
 
 def _cell(text: str) -> str:

@@ -16,7 +16,7 @@ from warehouse.lake.shapes import FactTable, fact_table
 from warehouse.log.position import Snapshot
 from warehouse.log.tail import between
 
-BATCH_ROWS_MAX = 100_000  # about 100 MB of JSON in memory; more spills to disk
+BATCH_ROWS_MAX = 300_000  # about 300 MB in memory; more spills to disk; each batch is a file a table, so not fewer
 _COLUMNS = (
     "position, id, aggregate_id, version, schema_version, event_type, effective_at, created_at, created_by, "
     "correlation_id, causation_id, subject_id, data::text as data"
@@ -75,7 +75,7 @@ def load(
     """
     counts: dict[str, int] = {}
     highest = 0
-    for position in _batches(connection, _condition(seen, until, only)):
+    for position in _batches(connection, vocabulary, _condition(seen, until, only)):
         highest = position
         for event_type, count in _counts(connection, vocabulary).items():
             _append(connection, vocabulary, vocabulary.events[event_type], count)
@@ -91,13 +91,20 @@ def _condition(seen: Snapshot, until: Snapshot, only: frozenset[str] | None) -> 
     return f"{condition} and event_type in ({listed})"
 
 
-def _batches(connection: DuckDBPyConnection, condition: str) -> Iterator[int]:
-    """Read the cut page by page into temp.batch; yields each page's highest position."""
+def _batches(connection: DuckDBPyConnection, vocabulary: Vocabulary, condition: str) -> Iterator[int]:
+    """Read the cut page by page into temp.batch; yields each page's highest position.
+
+    There `event_type` is an enum, null where this code does not know it: every class looks through the whole batch for
+    its own, and comparing small numbers is a fifth of the time. `stored_type` is its text.
+    """
+    known_types = ", ".join(f"'{event_type}'" for event_type in vocabulary.events)
+    columns = f"* replace (try_cast(event_type as enum ({known_types})) as event_type), event_type as stored_type"
     last, count = 0, BATCH_ROWS_MAX
     while count == BATCH_ROWS_MAX:
         page = f"{condition} and position > {last} order by position limit {BATCH_ROWS_MAX}"
         query = f"select {_COLUMNS} from jovey.events where {page}"
-        connection.execute(f"create or replace temp table batch as from postgres_query('log', $query${query}$query$)")
+        rows = f"select {columns} from postgres_query('log', $query${query}$query$)"
+        connection.execute(f"create or replace temp table batch as {rows}")
         row = connection.execute("select count(*), max(position) from temp.batch").fetchone()
         assert row is not None
         count, highest = row
@@ -108,7 +115,7 @@ def _batches(connection: DuckDBPyConnection, condition: str) -> Iterator[int]:
 
 def _counts(connection: DuckDBPyConnection, vocabulary: Vocabulary) -> dict[str, int]:
     """Events in the batch by type; refuses types and versions that this code is too old for."""
-    rows = connection.execute("select event_type, max(schema_version), count(*) from temp.batch group by 1").fetchall()
+    rows = connection.execute("select stored_type, max(schema_version), count(*) from temp.batch group by 1").fetchall()
     for event_type, newest, _ in rows:
         event = vocabulary.events.get(event_type)
         if event is None or newest > event.schema_version:
@@ -119,14 +126,14 @@ def _counts(connection: DuckDBPyConnection, vocabulary: Vocabulary) -> dict[str,
 def _append(connection: DuckDBPyConnection, vocabulary: Vocabulary, event: type[Event], count: int) -> None:
     """Insert the batch's `count` events of one class; those that do not fit at once are lifted in Python."""
     table = fact_table(event)
-    connection.execute(f"create or replace temp table shaped as {table.shaped('temp.batch')}")
-    fitting = "select * exclude (fits) from temp.shaped where fits"
+    # materialized: pushed below the transform, `fits` would have every row of the batch transformed for every class
+    shaped = f"with shaped as materialized ({table.shaped('temp.batch')})"
+    fitting = f"{shaped} select * exclude (fits) from shaped where fits"
     row = connection.execute(f"insert into facts.{table.name} by name {fitting}").fetchone()
     if row != (count,):
         misfits = connection.execute(f"""
-            select position, schema_version, data from temp.batch
-            where event_type = '{event.type}'
-              and position not in (select position from temp.shaped where fits)""").fetchall()
+            {shaped} select position, schema_version, data from temp.batch where event_type = '{event.type}'
+              and position not in (select position from shaped where fits)""").fetchall()
         _append_lifted(connection, vocabulary, event, misfits)
 
 

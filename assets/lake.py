@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from assets.hot_run import Refreshed, house_graph, is_due, refresh
+from assets.hot_run import Refreshed, house_graph, is_due, refresh, variables
 from assets.sql import Graph
 from assets.table import Checked, check_rows, expectations_hold
 from warehouse.lake import cuts
@@ -52,16 +52,20 @@ class Lake:
         with open_database(self.settings) as database:
             engine = database.engine("jovey_tail", pool_size=1)
             try:
-                yield Watch(engine, self.settings, self._account(database))
+                account, is_outdated = self._account(database)
+                yield Watch(engine, self.settings, account, is_outdated)
             finally:
                 engine.dispose()
 
-    def _account(self, database: Database) -> Account | None:
+    def _account(self, database: Database) -> tuple[Account | None, bool]:
+        """How far the lake has read, and whether its tables were built by other definitions than today's."""
+        written = {one.name: one.digest(variables(self.settings)) for one in self.graph.derived}
         try:
             with open_reader(database, self.settings) as connection:
-                return cuts.account(connection)
+                account = cuts.account(connection)
+                return account, account is not None and cuts.definitions(connection) != written
         except LakeMissing:
-            return None
+            return None, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Watch:
     engine: Engine
     settings: Settings
     account: Account | None
+    is_outdated: bool = False
 
     def is_due(self) -> bool:
         """One index probe."""
-        return is_due(self.engine, self.settings, self.account)
+        return self.is_outdated or is_due(self.engine, self.settings, self.account)

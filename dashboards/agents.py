@@ -17,6 +17,7 @@ from dashboards import draw
 from dashboards.acts import Told, act_in_short, act_in_words, effect_in_words, told_of
 from dashboards.draw import moment, money, plain, span
 from dashboards.glance import Glance, section
+from dashboards.waiting import waiting_decisions
 from warehouse.clock import now
 from warehouse.ids import new_id
 
@@ -75,6 +76,8 @@ def show(glance: Glance) -> None:
     wanted = st.query_params.get("decision")
     if page is None and not glance.is_answered:
         st.error("Decisions are taken at the house itself. Reload in a minute.", title="The house does not answer")
+        with section("What waits, as last seen"):
+            _last_seen(glance)
         return
     items: list[Mapping[str, Any]] = list(page["items"]) if page else []
     chosen = _chosen(glance, items, wanted)
@@ -87,6 +90,17 @@ def show(glance: Glance) -> None:
         picked = _queue(items)
     with detail:
         _detail(glance, picked or chosen)
+
+
+def _last_seen(glance: Glance) -> None:
+    """The queue from the lake: to read, not to decide."""
+    columns = {
+        "sku": st.column_config.TextColumn("Product"),
+        "amount": draw.amounts(glance.currency),
+        "rationale": st.column_config.TextColumn("Why", width="large"),
+    }
+    waiting = waiting_decisions(glance)
+    draw.table(waiting, columns, alt=f"{waiting.height} decisions that wait", key="decisions_seen")
 
 
 def _chosen(glance: Glance, items: list[Mapping[str, Any]], wanted: str | None) -> Mapping[str, Any] | None:

@@ -14,6 +14,7 @@ from dashboards.fulfillment import STOCK
 from dashboards.glance import Glance
 from dashboards.lake import NotThere
 from dashboards.receivables import TOTALS
+from dashboards.waiting import waiting_decisions
 
 EVENTS_COUNTED_MAX = 1_000  # as many as the API counts
 _FLOW_HEIGHT = 188  # with a sparkline
@@ -40,13 +41,14 @@ def _or_unknown(card: Card, glance: Glance, today: date) -> None:
 
 def _revenue(glance: Glance, today: date) -> None:
     """This month so far beside as many days of the month before."""
-    row = glance.ask(_REVENUE, today=today).row(0, named=True)
+    through = today - timedelta(days=1) if today.day > 1 else today  # the day that is not over is left out
+    row = glance.ask(_REVENUE, today=through).row(0, named=True)
     spark = glance.ask(WEEKS, today=today, weeks=12, currency=glance.currency).filter(~pl.col("is_partial"))
     st.metric(
         "Revenue this month",
         short_money(row["now"], glance.currency),
         _change(row["now"], row["before"]),
-        delta_description=f"1–{today.day} {today:%b} vs. 1–{row['last_day'].day} {row['last_day']:%b}",
+        delta_description=f"1–{through.day} {through:%b} vs. 1–{row['last_day'].day} {row['last_day']:%b}",
         chart_data=spark["revenue"].to_list(),
         border=True,
         height="stretch",
@@ -110,13 +112,11 @@ def _at_risk(glance: Glance, today: date) -> None:
 
 def _waiting(glance: Glance, today: date) -> None:
     del today
-    page = glance.told("/agents/decisions", status="proposed", limit=200)
-    count = None if page is None else len(page["items"])
-    known = draw.UNKNOWN if count is None else whole(count) + ("+" if page["next"] else "")
+    waiting = waiting_decisions(glance)
     st.metric(
         "Decisions waiting",
-        known,
-        "for a person" if count else None,
+        whole(waiting.height),
+        "for a person" if waiting.height else "none",
         delta_color="off",
         delta_arrow="off",
         border=True,
@@ -127,7 +127,7 @@ def _waiting(glance: Glance, today: date) -> None:
 
 def _lag(glance: Glance, today: date) -> None:
     del today
-    newest = glance.told("/events/newest", after=glance.company.lake.as_of().event_number)
+    newest = glance.newest(glance.company.lake.as_of().event_number)
     count = None if newest is None else newest["events_after"]
     st.metric(
         "Events not yet counted",

@@ -11,7 +11,8 @@ import streamlit as st
 from dashboards import draw
 from dashboards.draw import whole
 from dashboards.glance import Glance, section
-from dashboards.lake import NotThere
+from dashboards.lake import NotDerived, NotThere
+from dashboards.waiting import waiting_decisions
 
 SHOWN_MAX = 24  # bullets; the table below has all
 _SCALE_MAX = 3.0  # times the reorder point: longer bars end there
@@ -68,7 +69,7 @@ def _stock(glance: Glance) -> pl.DataFrame:
     """Every active product; without targets while the night has not made any."""
     try:
         return glance.ask(STOCK)
-    except NotThere:
+    except NotDerived:
         st.info(
             "Reorder points are made at night from demand and lead times. Until then only pieces are shown.",
             title="No reorder points yet",
@@ -179,9 +180,11 @@ def _decisions(glance: Glance) -> Mapping[str, str]:
     """SKU -> address of the reorder that waits for a decision."""
     if "decisions" not in glance.pages:
         return {}
-    page = glance.told("/agents/decisions", status="proposed", function="procurement", limit=200)
-    items = page["items"] if page else ()
-    return {one["subject"]: f"/staff/decisions?decision={one['id']}" for one in items}
+    try:
+        waiting = waiting_decisions(glance).filter(pl.col("kind") == "reorder")
+    except NotThere:
+        return {}
+    return {row["sku"]: f"/staff/decisions?decision={row['id']}" for row in waiting.to_dicts()}
 
 
 _TOOLTIP = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,6 @@ from dashboards.lake import NotThere, readable
 from dashboards.people import Person
 from warehouse.lake.read import AsOf
 
-_ANSWER_SECONDS_MAX = 10.0
 _LOG = logging.getLogger("jovey.staff")
 
 
@@ -62,7 +61,7 @@ class Glance:
     @contextmanager
     def api(self) -> Iterator[Client]:
         """The API as this person, by their own session."""
-        with Client(self.company.api_address, self.token, timeout_s=_ANSWER_SECONDS_MAX) as client:
+        with Client("", self.token, http=self.company.http) as client:
             yield client
 
     def told(self, path: str, **query: Any) -> Any:
@@ -78,10 +77,19 @@ class Glance:
             self.is_answered = refused.status < httpx.codes.INTERNAL_SERVER_ERROR
         return None
 
+    def newest(self, after: int) -> Mapping[str, Any] | None:
+        """How far the log is beyond an event; asked once for all readers within some seconds."""
+        known = self.company.heads.get(after)
+        if known is None:
+            known = self.told("/events/newest", after=after)
+            if known is not None:
+                self.company.heads.keep(after, known)
+        return known
+
     def names(self, customer_ids: Sequence[str]) -> dict[str, str]:
         """What customers are called, as the API knows them; the lake is pseudonymous. Where it says nothing, the id."""
         known = self.company.names
-        if any(id not in known for id in customer_ids):
+        if any(known.get(id) is None for id in customer_ids):
             report = self.told("/ar/reports/aging", limit=len(customer_ids) + 1)
             for one in report["customers"] if report else ():
                 known.keep(one["customer_id"], one["name"] or "(erased)")

@@ -14,7 +14,7 @@ import polars as pl
 from warehouse.lake.attach import LakeMissing
 from warehouse.lake.read import Answer, AsOf, Reader
 
-LOOK_SECONDS = 1.0  # how long a look at the lake's version holds
+LOOK_SECONDS = 2.0  # how long a look at the lake's version holds
 ANSWERS_MAX = 256
 _READS: Mapping[str, frozenset[str]] = {
     "category": frozenset({"fulfillment", "forecasting", "agents"}),
@@ -28,6 +28,10 @@ _READS: Mapping[str, frozenset[str]] = {
 
 class NotThere(Exception):
     """There is nothing to read yet; the message says what would make it."""
+
+
+class NotDerived(NotThere):
+    """The lake is there, but not this table."""
 
 
 def readable(functions: frozenset[str]) -> frozenset[str]:
@@ -45,7 +49,7 @@ class Lake:
         self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
 
     def as_of(self) -> AsOf:
-        """Where the lake stands, at most a second old. Raises NotThere."""
+        """Where the lake stands, at most two seconds old. Raises NotThere."""
         with self._lock:
             if self._as_of is None or time.monotonic() - self._looked_at >= LOOK_SECONDS:
                 try:
@@ -76,7 +80,7 @@ class Lake:
         except LakeMissing as error:
             raise NotThere(_EMPTY) from error
         except duckdb.CatalogException as error:
-            raise NotThere(_UNDERIVED) from error
+            raise NotDerived(_UNDERIVED) from error
         return Answer(_plain(answer.frame), answer.as_of)
 
 

@@ -13,7 +13,6 @@ import httpx
 FRESH_SECONDS = 15.0  # a sign-out shows on the screens within this time; on every action it does at once
 GRACE_SECONDS = 600.0  # while the API does not answer, those it vouched for go on reading
 REMEMBERED_MAX = 1_000
-_ANSWER_SECONDS_MAX = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +37,10 @@ class Unreachable(Exception):
 class People:
     """Asks the API who somebody is; safe from many threads."""
 
-    def __init__(self, api_address: str) -> None:
-        # no proxies of the environment: the API is near
-        self._http = httpx.Client(base_url=api_address, timeout=_ANSWER_SECONDS_MAX, trust_env=False)
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
         self._lock = Lock()
         self._known: OrderedDict[bytes, tuple[float, Person | None]] = OrderedDict()
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._http.close()
 
     def behind(self, token: str) -> Person | None:
         """Whose token it is; None when its session is over or it is not ours. Raises Unreachable."""

@@ -168,7 +168,7 @@ def _freshness(screen: Screen, glance: Glance) -> None:
     if as_of is None:
         _straight(glance)
         return
-    newest = glance.told("/events/newest", after=as_of.event_number)
+    newest = glance.newest(as_of.event_number)
     with suppress(NotThere, duckdb.Error):
         if screen.is_renewed and glance.company.lake.as_of().version > as_of.version:
             st.rerun()
@@ -185,7 +185,7 @@ def _freshness(screen: Screen, glance: Glance) -> None:
 
 def _straight(glance: Glance) -> None:
     """Pages that ask the house itself show the log as it stands."""
-    newest = glance.told("/events/newest")
+    newest = glance.newest(0)
     if newest is not None:
         st.caption(f"As of event {whole(newest['event_number'])}, straight from the log, {moment(now(), glance.zone)}")
 

@@ -6,6 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
@@ -18,6 +19,13 @@ _FOR_THE_OPERATOR = {
     "warehouse.postgres.DatabaseUnavailable",
     "warehouse.lake.attach.LakeMissing",
     "warehouse.lake.attach.LakeBusy",
+    "warehouse.lake.archive.ArchiveRefused",
+    "warehouse.log.seal_journal.JournalAhead",
+    "warehouse.log.seal_journal.JournalUnreadable",
+    "warehouse.log.seal_key.SealKeyUnusable",
+    "warehouse.log.seal_proof.NoProof",
+    "warehouse.log.sealing.SealBusy",
+    "warehouse.log.tail.SourceRewound",
     "orchestration.up.CannotServe",
     "orchestration.children.ChildEnded",
     "orchestration.programs.DefinitionsBroken",
@@ -208,14 +216,17 @@ def bench(
 @app.command()
 def soak(
     *,
-    minutes: Annotated[float, typer.Option(min=0.2, help="How long to take orders.")] = 30,
+    minutes: Annotated[float, typer.Option(min=0, help="How long to take orders; 0: not at all.")] = 30,
+    kills: Annotated[int, typer.Option(min=0, help="How often to kill the database; 0: not at all.")] = 500,
+    seed: Annotated[int, typer.Option(help="Which kills.")] = 1,
     json: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
 ) -> None:
-    """Take orders for half an hour in a home of its own, and see that nothing grows, falls over or is lost."""
+    """Kill database, writers and loader, then take orders, in homes of their own: nothing may be lost or grow."""
+    from orchestration.bench.crash import survive
     from orchestration.bench.run import report
     from orchestration.bench.soak import soak as trade
 
-    if not report(trade(minutes), json):
+    if not report([*(survive(kills, seed) if kills else ()), *(trade(minutes) if minutes else ())], json):
         raise typer.Exit(1)
 
 
@@ -227,9 +238,52 @@ def rebuild() -> None:
     make_anew(_settings())
 
 
+seals = typer.Typer(help="Seal the log, so that it shows whether anybody changed it.")
+app.add_typer(seals, name="seal")
+
+
+@seals.callback(invoke_without_command=True)
+def seal(context: typer.Context) -> None:
+    """Seal what came into the log since the last seal; `jovey verify` tells what was changed after."""
+    if context.invoked_subcommand is not None:
+        return
+    from orchestration.sealing import seal_log
+    from warehouse import clock
+
+    made = seal_log(_settings(), clock.now())
+    typer.echo(f"Seal {made.number}: {made.events:,} events, {made.hash.hex()}" if made else "Nothing new to seal.")
+
+
+@seals.command()
+def prove(event_id: Annotated[UUID, typer.Argument(help="The event's id.")]) -> None:
+    """Print the proof that an event is sealed as it stands; docs/guides/check_seal_proof.py checks it."""
+    from orchestration.sealing import proof_of
+
+    typer.echo(proof_of(_settings(), event_id))
+
+
+@seals.command()
+def key() -> None:
+    """Print the public key that others check our seals by."""
+    from orchestration.sealing import public_key
+
+    typer.echo(public_key(_settings()))
+
+
+@app.command()
+def archive(
+    before: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="What was sealed before this day.")],
+) -> None:
+    """Copy sealed events to Parquet files that prove themselves; nothing is removed from the log."""
+    from orchestration.sealing import archive_log
+
+    files = archive_log(_settings(), before.date())
+    typer.echo("\n".join(f"{file.path}: {file.events:,} events" for file in files) or "Nothing new to archive.")
+
+
 @app.command()
 def verify() -> None:
-    """Fold and derive everything once more and name what is not as the log says."""
+    """Hold the log to its seals, fold and derive all once more, and name what is not as it should be."""
     from orchestration.verify import verify as compare
 
     if not compare(_settings()):

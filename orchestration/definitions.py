@@ -11,7 +11,7 @@ from assets.graph import FACTS, key_of, lake_asset, lake_checks
 from assets.lake import Lake
 from orchestration.agent_sensors import round_due
 from orchestration.resources import house_resources
-from orchestration.schedules import keep_lake, purge_runs, schedules
+from orchestration.schedules import keep_lake, purge_runs, schedules, seal_events
 from orchestration.sensors import HOT_RUN, log_grew
 from warehouse.settings import settings
 
@@ -44,7 +44,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=[lake_asset(lake.graph), *map(agent_asset, AGENTS)],
         asset_checks=[lake_checks(lake.graph)],
-        jobs=[hot_run, nightly, *agents.values(), check_lake, keep_lake, purge_runs],
+        jobs=[hot_run, nightly, *agents.values(), check_lake, keep_lake, purge_runs, seal_events],
         sensors=[log_grew(hot_run), *(round_due(agent, job) for agent, job in agents.items())],
         schedules=schedules(lake.settings.time_zone, hot_run, nightly, check_lake),
         resources=resources,

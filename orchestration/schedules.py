@@ -10,6 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )  # what define_asset_job returns
 
 from assets.lake import Lake
+from orchestration.sealing import seal_log
 from warehouse import clock
 
 RUN_KEEP_DAYS = {DagsterRunStatus.SUCCESS: 2, DagsterRunStatus.FAILURE: 30, DagsterRunStatus.CANCELED: 30}
@@ -28,6 +29,7 @@ def schedules(
         "forecasts_due": ("13 0 * * *", nightly),
         "checks_due": ("17 2 * * *", checks),
         "keeping_due": ("37 * * * *", keep_lake),
+        "sealing_due": ("7 * * * *", seal_events),
         "purge_due": ("53 * * * *", purge_runs),
     }
     return [
@@ -53,6 +55,20 @@ def compact(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> Non
 def keep_lake() -> None:
     """Keep the lake small."""
     compact()
+
+
+@dg.op
+def seal(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
+    """Seal what came into the log since the last seal."""
+    made = seal_log(lake.settings, clock.now())
+    if made:
+        context.log.info("seal %d: %d events, %s", made.number, made.events, made.hash.hex())
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def seal_events() -> None:
+    """Make the log show whether anybody changes it."""
+    seal()
 
 
 @dg.op

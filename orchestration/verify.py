@@ -1,4 +1,4 @@
-"""`jovey verify`: folds and derives everything once more, compares, and names what is not as the log says."""
+"""`jovey verify`: holds the log to its seals, folds and derives all once more, and names what is not as it says."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from api.refold import Difference, differences
 from assets.lake import Lake
 from assets.proof import Mismatch, Proof, Row, prove
 from assets.table import Checked
+from orchestration.sealing import examine_log, show_log
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
 
@@ -34,12 +35,18 @@ class Report:
 
 
 def verify(settings: Settings) -> bool:
-    """Compare and print what was found; whether all is sound. Raises UnreadableFact, LakeMissing, UnknownFact."""
+    """Compare and print what was found; whether all is sound. Raises UnreadableFact, LakeMissing, UnknownFact.
+
+    The log comes first: what was done to it may well be what nothing can be folded from.
+    """
     console = Console()
+    with console.status("Hashing every sealed event once more"):
+        log = examine_log(settings)
+    show_log(console, log)
     with console.status("Folding and deriving everything once more"):
         report = examine(settings)
     show(console, report)
-    return report.is_sound
+    return log.is_sound and report.is_sound
 
 
 def examine(settings: Settings) -> Report:

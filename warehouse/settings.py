@@ -30,6 +30,13 @@ class Settings(BaseSettings):
     master_key: str | None = Field(
         None, description="Wraps people's keys, 32 bytes or more, never to change; none derives it from the secret key."
     )
+    seal_key: str | None = Field(
+        None, description="Signs seals of the log: 64 hexadecimal digits; none makes one in `<home>`."
+    )
+    seal_keys_past: str = Field("", description="Public keys of earlier seal keys whose seals count, with commas.")
+    archive_path: Path | None = Field(
+        None, description="Folder of the sealed copies of old events; none is `<home>/archive`."
+    )
 
     company: str = Field("Jovey Pumps", description="The company's name on documents.")
     currency: str = Field(
@@ -108,6 +115,11 @@ class Settings(BaseSettings):
     def lake_folder(self) -> str:
         """Where the lake's Parquet files live: a folder, or an object store's prefix."""
         return self.lake_path or str((self.home / "lake").resolve())
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where sealed copies of old events live."""
+        return self.archive_path or self.home / "archive"
 
 
 @cache

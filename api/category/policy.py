@@ -15,8 +15,8 @@ from warehouse.money import CENT
 
 LADDER_PARTS = 3  # rungs on either side of the price: a third, two thirds and the whole of a step
 DEMAND_SIGMAS = 1.645  # a change of demand is one beyond what chance does in 5 of 100 quiet months (normal, one-sided)
-RECENT_WEEKS = 4  # what is set against the quarter
-QUARTER_WEEKS = 13
+RECENT_WEEKS = 4  # what is set against the 13 of a quarter
+PAUSE_DAYS = 28  # what buyers answer to a price shows in the four weeks after it: reference/quant.md, D
 GRAINS = (Decimal(1), Decimal("0.1"), CENT)  # a price of whole units stays one, one of tenths keeps to tenths
 
 _UNIT = Decimal("0.0001")  # unit prices have four places: a cent price less a whole percentage is exact
@@ -151,6 +151,7 @@ class PriceSituation:
     cover_weeks: float | None
     lead_time_weeks: float
     is_to_be_ordered: bool = False
+    days_unchanged: int = PAUSE_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,8 @@ def suggested(situation: PriceSituation, limits: PriceLimits) -> tuple[str, Pric
     In this order: a cost that rose since the price was set is passed on; a price more than a step away from what the
     competitors ask (geometric mean) goes towards the market, up unless demand falls or stock is long, down when demand
     falls or stock is long; stock beyond the longest supply is cleared by the least rung; and rising demand that the
-    stock cannot serve until new goods come raises it by the least. Nothing is made cheaper that is about to run out,
+    stock cannot serve until new goods come raises it by the least. Only a cost moves a price that was set within four
+    weeks. Nothing is made cheaper that is about to run out,
     and without a cost nothing is suggested.
     """
     if situation.cost is None:
@@ -233,6 +235,8 @@ def _occasions(
     trend, is_long, gap = demand_trend(situation), _is_long(situation, limits), competitor_gap(situation)
     if (wanted := _passed_on(situation, limits)) is not None:
         yield "COST_UP", wanted, higher
+    if situation.days_unchanged < PAUSE_DAYS:
+        return
     if gap < -limits.step_rate and trend >= 0 and not is_long:
         yield "COMPETITOR_GAP", market_price(situation), higher
     if gap > limits.step_rate and (trend < 0 or is_long):

@@ -131,5 +131,12 @@ def _account(
     draft = blank_address(who) | dict(address or {})
     status = 422 if errors else 200
     return page(
-        request, "customers/account.html", status=status, buyer=buyer, profile=profile, draft=draft, errors=errors or {}
+        request,
+        "customers/account.html",
+        status=status,
+        buyer=buyer,
+        profile=profile,
+        draft=draft,
+        errors=errors or {},
+        is_address_wrong=address is not None,
     )

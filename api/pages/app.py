@@ -36,7 +36,7 @@ _ROUTERS = (
 def create_pages() -> FastAPI:
     """The storefront; the house is put into its state when the application starts."""
     pages = FastAPI(title="Jovey storefront", openapi_url=None, docs_url=None, redoc_url=None)
-    pages.state.catalog, pages.state.best_sellers = Catalog(), Memory()
+    pages.state.catalog, pages.state.best_sellers = Catalog(), Memory(())
     for router in _ROUTERS:
         pages.include_router(router)
     explain_mishaps(pages)

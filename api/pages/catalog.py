@@ -20,11 +20,11 @@ from api.category.reports import best_sellers
 from api.category.state import PRICE_LIST
 from api.customers.state import Customer
 from api.house import Here, House
-from api.pages.catalog_curve import curve_of, drawn, good_range, judged, scale_of
+from api.pages.catalog_curve import Scale, curve_of, drawn, good_range, judged, scale_of
 from api.pages.catalog_drawing import drawing_words, figure_of
 from api.pages.catalog_facets import SORTS, Choice, chips, choice_of, narrowed, shown_facets
 from api.pages.catalog_index import Catalog
-from api.pages.catalog_kin import kin
+from api.pages.catalog_kin import kin, neighbours
 from api.pages.catalog_offer import PUMPS, Offer, offer_of
 from api.pages.catalog_order import in_order, nearest_to
 from api.pages.catalog_search import found, understood
@@ -99,7 +99,7 @@ def list_products(request: Request, shop: Open) -> Response:
         total=len(left),
         offers=offers,
         nearest=nearest,
-        scale=scale_of([offer.specifications for offer in (*offers, *nearest)], choice.duty),
+        scales=_scales(shop.offers, choice),
         unnarrowed=len(matches),
         facets=shown_facets(matches, choice),
         chips=chips(choice, lambda amount: money(amount, shop.offers[0].currency if shop.offers else "USD")),
@@ -128,6 +128,7 @@ def show_product(request: Request, shop: Open, sku: str) -> Response:
         good=good_range(offer.specifications),
         verdict=judged(offer.specifications, choice.duty) if choice.duty else None,
         kin=kin(offer, shop.offers),
+        neighbours=neighbours(offer, shop.offers),
         others=_others(offer, choice, shop.offers),
         **_words(shop),
     )
@@ -147,6 +148,12 @@ def _remembering(request: Request) -> str:
 
 def _words(shop: Shop) -> dict[str, Any]:
     return {"is_dealer": shop.is_dealer, "figure_of": figure_of, "drawing_words": drawing_words}
+
+
+def _scales(offers: Sequence[Offer], choice: Choice) -> dict[str, Scale]:
+    """One scale for all pumps of a kind: a cellar's pump would be a line beside a deep borehole's."""
+    kinds = {slug: [one.specifications for one in offers if one.category == slug] for slug, _ in FAMILIES}
+    return {slug: scale_of(all_of, choice.duty) for slug, all_of in kinds.items()}
 
 
 def _title(choice: Choice) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from math import sqrt
 from typing import Literal
 
 from warehouse.events.category import CurvePoint, Specifications
@@ -182,10 +181,7 @@ def ticks(most: float) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """One scale for the small curves of a list, 96 by 40, so that they can be compared by eye.
-
-    It grows with the square root: else a cellar's pump would be a line beside a deep borehole's.
-    """
+    """One scale for several small curves, 96 by 40, so that they can be compared by eye."""
 
     flow_most: float
     head_most: float
@@ -198,7 +194,7 @@ class Scale:
 
     def spot(self, flow: float, head: float) -> tuple[float, float]:
         """Where a flow and a head lie on it."""
-        return 2 + 92 * sqrt(flow / self.flow_most), 38 - 34 * sqrt(max(head, 0) / self.head_most)
+        return 2 + 92 * flow / self.flow_most, 38 - 34 * head / self.head_most
 
 
 def scale_of(all_of: Iterable[Specifications], duty: Duty | None) -> Scale:

@@ -1,4 +1,4 @@
-"""Kin: the parts that go with a pump, and the pumps a part belongs to, as far as their own words and sizes say."""
+"""Kin: the parts that go with a pump and the pumps a part belongs to, as far as their own words and sizes say."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from api.pages.catalog_offer import Offer
 
 KIN_MAX = 6
+NEIGHBOURS_MAX = 4
 _GENERIC = frozenset({"for", "all", "and", "pump", "pumps", "set", "kit"})
 
 
@@ -16,6 +17,16 @@ def kin(offer: Offer, offers: Sequence[Offer]) -> list[Offer]:
     scored = [(_score(offer, one) if offer.is_pump else _score(one, offer), one) for one in offers]
     sure = [(score, one) for score, one in scored if score and one.is_pump != offer.is_pump]
     return [one for _, one in sorted(sure, key=lambda pair: -pair[0])[:KIN_MAX]]
+
+
+def neighbours(offer: Offer, offers: Sequence[Offer]) -> list[Offer]:
+    """Up to four others of its kind: pumps by how near their head is, parts as they sell."""
+    others = [one for one in offers if one.category == offer.category and one.sku != offer.sku]
+    return sorted(others, key=lambda one: abs(_head(one) - _head(offer)))[:NEIGHBOURS_MAX]
+
+
+def _head(offer: Offer) -> float:
+    return float(offer.specifications.head_m_max or 0)
 
 
 def _score(pump: Offer, part: Offer) -> int:

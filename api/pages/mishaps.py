@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from api.handle import Busy
 from api.pages.render import page
 from api.pages.shield import HEADERS
+from api.pages.visitor import visitor
 from api.problem import Unauthenticated
 from api.refusals import Refusal
 
@@ -55,9 +56,21 @@ def explain_mishaps(app: FastAPI) -> None:
 def mishap(request: Request, status: int, text: str | None = None, title: str | None = None) -> Response:
     """The page of an HTTP status, in our words or in those given."""
     words = _WORDS.get(status) or _Words(HTTPStatus(status).phrase, "The shop could not do that.")
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        _recognise(request)
     headers = {"Retry-After": str(_RETRY_SECONDS)} if status == 503 else {}
     said, why = title or words.title, text or words.text
     return page(request, "mishap.html", status=status, headers=headers, title=said, text=why, code=status)
+
+
+def _recognise(request: Request) -> None:
+    """An address that leads nowhere asked for no visitor; the frame around its page still shows who looks."""
+    if hasattr(request.state, "frame"):
+        return
+    try:
+        visitor(request, request.app.state.house)
+    except OperationalError:
+        _LOG.warning("request %s: who looks is unknown, the database is away", _id(request))
 
 
 def _to_sign_in(request: Request, _: Exception) -> Response:

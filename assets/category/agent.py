@@ -24,7 +24,7 @@ from api.category.policy import (
     price_guards,
     suggested,
 )
-from assets.contract import RATIONALE_MAX, Contract, Entry, Evidence, Line
+from assets.contract import Contract, Entry, Evidence, Line, said, verdict
 from assets.proposals import Advice, Agent, Case, Due
 from warehouse.lake.read import EVERYTHING, Reader
 from warehouse.settings import Settings
@@ -109,6 +109,7 @@ def _situated(row: Row) -> PriceSituation:
         cover_weeks=None if row["cover_weeks"] is None else float(row["cover_weeks"]),
         lead_time_weeks=float(row["lead_time_weeks"]),
         is_to_be_ordered=row["is_to_be_ordered"],
+        days_unchanged=row["days_unchanged"],
     )
 
 
@@ -119,7 +120,7 @@ def _hearing(
 
     def hear(line: PriceLine) -> Advice:
         """What Claude's choice comes to."""
-        told = line.rationale[:RATIONALE_MAX] or formula.rationale
+        told = said(line) or formula.rationale
         bounds = tuple(_bounds(line, rung, rungs))
         if not all(guard.has_passed for guard in bounds):
             return replace(formula, guards=bounds)
@@ -145,18 +146,15 @@ _SAID = {
 def _bounds(line: PriceLine, rung: str, rungs: Mapping[str, Decimal]) -> Iterator[GuardVerdict]:
     """Whether Claude's choice is one that was offered."""
     least, most = UNITS_BP
-    yield GuardVerdict(name="ladder", has_passed=line.candidate in rungs, message=f"{line.candidate} of {[*rungs]}")
+    yield verdict("ladder", line.candidate in rungs, f"{line.candidate} of {[*rungs]}")
     is_own = line.stance != "ACCEPT" or line.candidate == rung
-    yield GuardVerdict(name="consistency", has_passed=is_own, message=f"{line.stance} {line.candidate}, formula {rung}")
+    yield verdict("consistency", is_own, f"{line.stance} {line.candidate}, formula {rung}")
     is_near = least <= line.expected_units_bp <= most
-    yield GuardVerdict(name="sales", has_passed=is_near, message=f"{line.expected_units_bp} of {least} to {most}")
+    yield verdict("sales", is_near, f"{line.expected_units_bp} of {least} to {most}")
 
 
 def _guards(situation: PriceSituation, limits: PriceLimits, price: Decimal) -> tuple[GuardVerdict, ...]:
-    return tuple(
-        GuardVerdict(name=name, has_passed=has_passed, message=message)
-        for name, has_passed, message in price_guards(situation, limits, price)
-    )
+    return tuple(verdict(*one) for one in price_guards(situation, limits, price))
 
 
 def _why(row: Row, situation: PriceSituation, price: Decimal, reason: PriceReason) -> str:

@@ -6,6 +6,7 @@
 -- column: price | The list price.
 -- column: prices | The list prices in force in the last 30 days, the present one first; an overridden change begins anew.
 -- column: price_set_on | The day the price was last set.
+-- column: days_unchanged | Days since then.
 -- column: cost | What a piece costs; null while unknown.
 -- column: cost_before | What it cost on the day the price was set; null when unknown then.
 -- column: margin_rate | (price - cost) / price; null without a cost.
@@ -106,6 +107,7 @@ select
     products.base_price as price,
     list_prepend(products.base_price, coalesce(recent_changes.prices, [])) as prices,
     (price_set.at at time zone getvariable('time_zone'))::date as price_set_on,
+    (getvariable('today') - (price_set.at at time zone getvariable('time_zone'))::date)::integer as days_unchanged,
     products.cost,
     costs_before.cost as cost_before,
     products.margin_rate,

@@ -22,7 +22,7 @@ from api.procurement.policy import (
     replenishment,
     rethought,
 )
-from assets.contract import RATIONALE_MAX, Contract, Entry, Evidence, Line
+from assets.contract import Contract, Entry, Evidence, Line, said, verdict
 from assets.forecasting.spread import SHARES, name_of
 from assets.proposals import Advice, Agent, Case, Due
 from warehouse.lake.read import EVERYTHING, Reader
@@ -144,13 +144,13 @@ def _stocking(row: Row, weeks: Sequence[Row], settings: Settings) -> Stocking:
 def _hearing(formula: Advice, act: Reorder, row: Row, stocking: Stocking) -> Callable[[ReorderLine], Advice]:
     def hear(line: ReorderLine) -> Advice:
         """What Claude's view of the inputs comes to."""
-        told = line.rationale[:RATIONALE_MAX]
-        stance = "ESCALATE" if line.stance in {"ADJUST", "HOLD"} and not line.evidence_ids else line.stance
-        if stance != "ADJUST":
-            return replace(formula, reason=line.reason, rationale=_SAID[stance].format(told=told or formula.rationale))
+        told = said(line)
         bounds = tuple(_bounds(line, row))
         if not all(guard.has_passed for guard in bounds):
             return replace(formula, guards=bounds)
+        stance = "ESCALATE" if line.stance in {"ADJUST", "HOLD"} and not line.evidence_ids else line.stance
+        if stance != "ADJUST":
+            return replace(formula, reason=line.reason, rationale=_SAID[stance].format(told=told or formula.rationale))
         quantity = replenishment(_seen(line, row, stocking)).quantity
         if quantity == 0:
             return replace(formula, reason=line.reason, rationale=_SAID["HOLD"].format(told=told))
@@ -189,12 +189,12 @@ def _bounds(line: ReorderLine, row: Row) -> Iterator[GuardVerdict]:
     known = {one["po_number"] for one in row["awaited"]}
     refs = [view.po_ref for view in line.po_views]
     is_lost = any(view.treat_as == "LOST" for view in line.po_views)
-    yield _verdict("demand", least <= line.demand_mult_bp <= most, f"{line.demand_mult_bp} of {least} to {most}")
+    yield verdict("demand", least <= line.demand_mult_bp <= most, f"{line.demand_mult_bp} of {least} to {most}")
     is_time = 0 <= line.lead_time_days <= LEAD_TIME_DAYS_MAX
-    yield _verdict("lead time", is_time, f"{line.lead_time_days} of 0 to {LEAD_TIME_DAYS_MAX} days")
-    yield _verdict("orders", set(refs) <= known and len(refs) == len(set(refs)), "awaited orders, each once")
-    yield _verdict("consistency", line.reason != "PO_LOST" or is_lost, "a lost order is named")
-    yield _verdict("delays", all(0 <= view.late_days <= LEAD_TIME_DAYS_MAX for view in line.po_views), "within a year")
+    yield verdict("lead time", is_time, f"{line.lead_time_days} of 0 to {LEAD_TIME_DAYS_MAX} days")
+    yield verdict("orders", set(refs) <= known and len(refs) == len(set(refs)), "awaited orders, each once")
+    yield verdict("consistency", line.reason != "PO_LOST" or is_lost, "a lost order is named")
+    yield verdict("delays", all(0 <= view.late_days <= LEAD_TIME_DAYS_MAX for view in line.po_views), "within a year")
 
 
 def _guards(act: Reorder, row: Row, stocking: Stocking) -> tuple[GuardVerdict, ...]:
@@ -207,11 +207,7 @@ def _guards(act: Reorder, row: Row, stocking: Stocking) -> tuple[GuardVerdict, .
         half_year_demand=row["half_year_demand"],
         demand_class=row["demand_class"],
     )
-    return tuple(_verdict(*one) for one in reorder_guards(order, stocking))
-
-
-def _verdict(name: str, has_passed: bool, message: str) -> GuardVerdict:  # noqa: FBT001 - a verdict is a yes or no
-    return GuardVerdict(name=name, has_passed=has_passed, message=message)
+    return tuple(verdict(*one) for one in reorder_guards(order, stocking))
 
 
 def _why(row: Row) -> str:

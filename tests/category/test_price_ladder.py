@@ -118,6 +118,8 @@ def test_a_quiet_product_keeps_its_price():
         ({"competitor_prices": (D("110.00"),), "cover_weeks": 30.0}, ("C1", "CLEARANCE")),
         ({"competitor_prices": (D("110.00"),), "recent_demand": 5.0}, None),
         ({"competitor_prices": (D("104.00"),)}, None),
+        ({"competitor_prices": (D("110.00"),), "days_unchanged": 27}, None),  # what buyers say to it is not known yet
+        ({"cost": D("62.40"), "days_unchanged": 1}, ("C5", "COST_UP")),
         ({"competitor_prices": (D("90.00"),)}, None),  # it sells well enough
         ({"competitor_prices": (D("90.00"),), "recent_demand": 5.0}, ("C3", "COMPETITOR_GAP")),
         ({"competitor_prices": (D("90.00"),), "cover_weeks": 30.0}, ("C3", "COMPETITOR_GAP")),

@@ -86,7 +86,8 @@ def test_the_demo_is_made_derived_and_shown_and_the_second_time_only_shown(home,
     first = capsys.readouterr().out
     demo(settings, **chosen)
     second = capsys.readouterr().out
-    for said in ("What is owed, USD", "events", "orders@pumps.example", "Figures as of event"):
+    told = ("What is owed, USD", "events", "orders@pumps.example", "Figures as of event")
+    for said in (*told, "Recommendations waiting", "Forecast error against seasonal naive"):
         assert said in first
         assert said in second
     assert "made already" in second

@@ -92,6 +92,21 @@ def open_beside(database: Database, settings: Settings) -> Iterator[DuckDBPyConn
         yield connection
 
 
+@contextmanager
+def open_log(database: Database, settings: Settings) -> Iterator[DuckDBPyConnection]:
+    """The log as `log`, to be read, and no lake."""
+    with _session(settings, _WRITER_MEMORY) as connection:
+        _attach_log(connection, database)
+        yield connection
+
+
+@contextmanager
+def open_files(settings: Settings) -> Iterator[DuckDBPyConnection]:
+    """DuckDB over files alone: no lake, no log."""
+    with _session(settings, _WRITER_MEMORY) as connection:
+        yield connection
+
+
 def _attach_written(
     connection: DuckDBPyConnection, database: Database, settings: Settings, version: int | None
 ) -> None:

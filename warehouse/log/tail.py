@@ -58,7 +58,7 @@ def take_cut(engine: Engine, consumer: str, since: Cut | None) -> Cut:
         if since is not None:
             _refuse_rewound(since, cut)
     with engine.begin() as connection:
-        connection.execute(text("set local synchronous_commit = on"))
+        connection.execute(_DURABLY)
         connection.execute(_REMEMBER, _row(consumer, cut))
     return cut
 
@@ -82,6 +82,7 @@ def seen_by(since: Cut | None) -> Snapshot:
 
 
 _SNAPSHOT: LiteralString = "select pg_current_snapshot()::text"
+_DURABLY = text("set local synchronous_commit = on")
 _REMEMBER = text("""
     insert into jovey.tail_cuts (consumer, snapshot, timeline_id, system_identifier, taken_at)
     values (:consumer, cast(:snapshot as pg_snapshot), :timeline_id, :system_identifier, clock_timestamp())

@@ -1,4 +1,4 @@
-"""The keys of people, and the role that may destroy them."""
+"""Seals and the leaves they were made of, append-only like the log."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Create the table and its grants."""
+    """Create both tables."""
     op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text().replace("%", "%%"))
 
 

@@ -1,0 +1,139 @@
+"""The log when it is long: a million events made of a small company's, what appends, cuts, loads and refolds take."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from statistics import quantiles
+from typing import TypeVar
+
+import psycopg
+from sqlalchemy import Engine
+
+from api.refold import refold
+from api.rules import Rules
+from assets.hot_run import refresh
+from assets.sql import Graph
+from orchestration.bench.log_client import stream
+from orchestration.bench.served import Bench
+from orchestration.demo.plan import Plan
+from orchestration.demo.story import found
+from orchestration.demo.tell import tell
+from orchestration.rebuild import states
+from warehouse import clock
+from warehouse.log.append import append
+from warehouse.log.tail import is_behind, take_cut
+from warehouse.postgres import Database
+
+T = TypeVar("T")
+DAYS = 60  # of the small company
+_APPENDS, _CUTS, _ROUNDS = 1_000, 200, 3
+_COPIED = (
+    "created_at, effective_at, version, schema_version, event_type, aggregate_type, created_by, subject_id, "
+    "correlation_id, causation_id, data, metadata"
+)
+_COPY = f"""\
+insert into jovey.events (aggregate_id, id, {_COPIED})
+select md5(aggregate_id::text || %(copy)s)::uuid, md5(id::text || %(copy)s)::uuid, {_COPIED}
+from bench_story order by position"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What short deeds take, ms: of a hundred all but five append faster, cuts are medians."""
+
+    append_p95: float
+    cut: float
+    probe: float
+
+
+def pace(database: Database) -> Pace:
+    """The best of three rounds; nothing else may run."""
+    rounds = list(_paces(database))
+    return Pace(min(one.append_p95 for one in rounds), min(one.cut for one in rounds), min(one.probe for one in rounds))
+
+
+def tell_story(bench: Bench) -> int:
+    """A small company's first two months through the real commands; the number of its events."""
+    today = clock.calendar_date(clock.now(), "UTC")
+    tell(bench.engine, *found(Plan(1, today - timedelta(days=1), DAYS)), Rules(), lambda: None)
+    return _count(bench.database)
+
+
+def multiply(database: Database, wanted: int) -> int:
+    """Copy the story's streams under other ids, a transaction a copy, until there are `wanted` events."""
+    with psycopg.connect(database.libpq(), autocommit=True) as connection:
+        connection.execute("create table bench_story as select * from jovey.events")
+        copy = 0
+        while _count(database) < wanted:
+            copy += 1
+            connection.execute(_COPY, {"copy": f"-{copy}"})
+        connection.execute("drop table bench_story")
+        connection.execute("vacuum analyze jovey.events")
+        connection.execute("checkpoint")
+    return _count(database)
+
+
+def load_rate(bench: Bench) -> float:
+    """Events a second from the log's beginning into the lake's facts, attaching and committing included."""
+    seconds, found = _timed(lambda: refresh(bench.database, bench.settings, graph=Graph((), ())))
+    return found.loaded / seconds
+
+
+def rebuild_rate(database: Database, events: int) -> float:
+    """Events a second that `jovey rebuild` folds, with comparing and writing what differs."""
+    seconds, _ = _timed(lambda: states(database))
+    return events / seconds
+
+
+def refold_rate(database: Database) -> float:
+    """Events a second that are folded into states, in one process."""
+    engine = database.engine("jovey_read", pool_size=1, statement_timeout_s=0)
+    with engine.connect() as connection:
+        seconds, _ = _timed(lambda: deque(refold(connection), maxlen=0))
+    engine.dispose()
+    return _count(database) / seconds
+
+
+def bytes_an_event(database: Database) -> float:
+    """Heap, indexes and TOAST of the log."""
+    with psycopg.connect(database.libpq()) as connection:
+        row = connection.execute("select pg_total_relation_size('jovey.events')").fetchone()
+    assert row is not None
+    return float(row[0]) / _count(database)
+
+
+def _paces(database: Database) -> Iterator[Pace]:
+    writer, tail = database.engine("jovey_append", pool_size=1), database.engine("jovey_tail", pool_size=1)
+    for _ in range(_ROUNDS):
+        appends = list(_appends(writer))
+        cut = take_cut(tail, "bench", None)
+        cuts = [_timed(partial(take_cut, tail, "bench", cut))[0] * 1000 for _ in range(_CUTS)]
+        probes = [_timed(partial(is_behind, tail, cut.snapshot))[0] * 1000 for _ in range(_CUTS)]
+        yield Pace(quantiles(appends, n=20)[18], quantiles(cuts, n=2)[0], quantiles(probes, n=2)[0])
+    writer.dispose()
+    tail.dispose()
+
+
+def _appends(engine: Engine) -> Iterator[float]:
+    with engine.connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        for _ in range(_APPENDS):
+            yield _timed(partial(append, autocommit, stream(1)))[0] * 1000
+
+
+def _timed(deed: Callable[[], T]) -> tuple[float, T]:
+    began = time.perf_counter()
+    answer = deed()
+    return time.perf_counter() - began, answer
+
+
+def _count(database: Database) -> int:
+    with psycopg.connect(database.libpq()) as connection:
+        row = connection.execute("select count(*) from jovey.events").fetchone()
+    assert row is not None
+    return int(row[0])

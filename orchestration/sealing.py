@@ -1,0 +1,121 @@
+"""`jovey seal`, `jovey seal prove`, `jovey archive`, and what `jovey verify` says of the log itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Connection
+
+from warehouse.lake.archive import File, Misfiled, archive, examine_archive
+from warehouse.log import seal_journal
+from warehouse.log.migrate import migrate
+from warehouse.log.seal import Seal, stored_seals
+from warehouse.log.seal_key import seal_key, trusted_keys
+from warehouse.log.seal_proof import prove_event
+from warehouse.log.sealing import CONNECTIONS, seal
+from warehouse.log.tampering import Examined, examine_seals
+from warehouse.postgres import Database, open_database
+from warehouse.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LogReport:
+    """What the seals say of the log, and of the files that were copied from it."""
+
+    log: Examined
+    archived: int
+    misfiled: tuple[Misfiled, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every sealed event is what and where it was, in the log and in the archive."""
+        return not self.log.faults and not self.misfiled
+
+
+def seal_log(settings: Settings, now: datetime) -> Seal | None:
+    """Seal what is new; None when nothing is. Raises as warehouse.log.sealing.seal does, and SealKeyUnusable."""
+    key = seal_key(settings)
+    with open_database(settings) as database:
+        migrate(database)
+        engine = database.engine("jovey_tail", pool_size=CONNECTIONS, statement_timeout_s=0)
+        try:
+            return seal(engine, key, seal_journal.journal_file(settings), now)
+        finally:
+            engine.dispose()
+
+
+def archive_log(settings: Settings, before: date) -> list[File]:
+    """Copy what was sealed before the company's midnight of that date. Raises ArchiveRefused."""
+    midnight = datetime.combine(before, datetime.min.time(), ZoneInfo(settings.time_zone))
+    with open_database(settings) as database:
+        migrate(database)
+        with _reading(database) as connection:
+            seals = list(stored_seals(connection))
+        return archive(database, settings, seals, trusted_keys(settings), midnight)
+
+
+def proof_of(settings: Settings, event_id: UUID) -> str:
+    """The proof that an event is sealed, as JSON. Raises NoProof."""
+    with open_database(settings) as database, _reading(database) as connection:
+        return json.dumps(prove_event(connection, event_id).as_json(), ensure_ascii=False, indent=2)
+
+
+def public_key(settings: Settings) -> str:
+    """What others check this installation's seals by, in hexadecimal."""
+    return seal_key(settings).public.hex()
+
+
+def examine_log(settings: Settings) -> LogReport:
+    """Compare log and archive with the seals; writes nothing. Raises JournalUnreadable, SealKeyUnusable."""
+    trusted = trusted_keys(settings)
+    remembered = seal_journal.remembered(seal_journal.journal_file(settings))
+    with open_database(settings) as database, _reading(database) as connection:
+        found = examine_seals(connection, trusted, remembered)
+    archived, misfiled = examine_archive(settings, found.chain, trusted)
+    return LogReport(found, archived, tuple(misfiled))
+
+
+def show_log(console: Console, report: LogReport) -> None:
+    """Print the report: a row for each fault, and what was compared."""
+    log = report.log
+    if not report.is_sound:
+        table = Table("where", "event", "position", "what", title="Not as it was sealed")
+        for row in _rows(report):
+            table.add_row(*row)
+        console.print(table)
+        console.print("Keep this database as it is, and compare it with a backup.")
+    if log.newest is None:
+        console.print(f"The log was never sealed: {log.unsealed:,} events could be changed unseen (jovey seal).")
+        return
+    verdict = "as they were sealed" if report.is_sound else "NOT all as they were sealed"
+    console.print(
+        f"{log.events:,} events under {len(log.chain):,} seals are {verdict}; {log.unsealed:,} wait for the next seal, "
+        f"{report.archived:,} are archived too."
+    )
+    console.print(f"Newest: seal {log.newest.number}, {log.newest.hash.hex()}.", highlight=False)
+
+
+def _rows(report: LogReport) -> Iterator[tuple[str, str, str, str]]:
+    for fault in report.log.faults:
+        place = "" if fault.position is None else str(fault.position)
+        yield f"seal {fault.seal}", str(fault.event_id or ""), place, fault.what
+    for misfiled in report.misfiled:
+        yield misfiled.file, "", "", misfiled.what
+
+
+@contextmanager
+def _reading(database: Database) -> Iterator[Connection]:
+    engine = database.engine("jovey_read", pool_size=1, statement_timeout_s=0)
+    try:
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            yield connection
+    finally:
+        engine.dispose()

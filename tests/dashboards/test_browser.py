@@ -1,0 +1,114 @@
+"""The screens as a browser has them: every page, wide and narrow, light and dark, quiet and within the house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PAGES = {"": "Overview", "receivables": "Receivables", "inventory": "Inventory", "decisions": "Decisions"}
+PAGES |= {"events": "Live events"}
+_PROBES = ("/_stcore/health", "/_stcore/host-config")  # Streamlit looks for its base path; below a page it finds 404
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def boss(house):
+    functions = ("agents", "category", "events", "fulfillment", "orders", "procurement", "receivables")
+    house.propose(40)
+    return house.staff(*functions, name="Bea Boss")
+
+
+@pytest.fixture
+def open_page(browser: Browser, staff: str, api: str, boss) -> Iterator[Callable[..., Page]]:
+    """Open a page of the screens through the API's door; at the end fail if any logged an error or left the house."""
+    contexts, heard = [], []
+
+    def opened(path: str, width: int = 1280, scheme: str = "light") -> Page:
+        context = browser.new_context(
+            base_url=api, viewport={"width": width, "height": 900}, color_scheme=scheme, timezone_id="Asia/Kolkata"
+        )
+        context.add_cookies([{"name": "jovey_session", "value": boss.token, "url": api}])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda one: heard.append(one.text) if one.type == "error" and not _is_probe(one) else None)
+        page.on("pageerror", lambda error: heard.append(str(error)))
+        page.on("request", lambda one: heard.append(one.url) if not _is_own(one.url, api) else None)
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert heard == []
+
+
+def _is_probe(message) -> bool:
+    return message.location["url"].endswith(_PROBES)
+
+
+def _is_own(url: str, api: str) -> bool:
+    return url.startswith((f"{api}/", api.replace("http", "ws", 1), "data:", "blob:"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_page_opens_quietly_and_fits(open_page, width: int, scheme: str):
+    for path, title in PAGES.items():
+        page = open_page(f"/staff/{path}", width, scheme)
+        expect(page.get_by_role("heading", name=title, level=1)).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("As of event").first).to_be_visible(timeout=30_000)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert page.get_by_text("could not be shown").count() == 0
+
+
+def test_events_appear_as_they_happen_and_open_on_a_click(open_page, house):
+    page = open_page("/staff/events")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=30_000)
+    before = page.locator(".rows li").count()
+    house.propose(51)
+    expect(page.locator(".rows li.new").first).to_be_visible(timeout=15_000)
+    assert page.locator(".rows li").count() > before
+    page.locator(".rows button").first.click()
+    expect(page.get_by_text("What it says")).to_be_visible(timeout=30_000)
+    assert "event=" in page.url
+
+
+def test_a_yes_in_the_browser_is_said_in_its_place(open_page, house):
+    id = house.propose(52)
+    page = open_page(f"/staff/decisions?decision={id}")
+    page.get_by_role("button", name="Approve: draft an order").click(timeout=30_000)
+    expect(page.get_by_text("Approved and done").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("send it from procurement")).to_be_visible()
+
+
+def test_charts_say_in_words_what_they_show(open_page):
+    page = open_page("/staff/receivables")
+    expect(page.get_by_text("As of event").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_label("of USD").or_(page.get_by_alt_text("of USD")).first).to_be_attached(timeout=30_000)
+
+
+def test_who_signed_out_is_led_to_the_sign_in(open_page, house, api: str, boss, browser: Browser, staff: str):
+    leaver = house.staff("orders", name="Lea Ving")
+    context = browser.new_context(base_url=api)
+    context.add_cookies([{"name": "jovey_session", "value": leaver.token, "url": api}])
+    page = context.new_page()
+    page.goto("/staff/")
+    page.get_by_role("button", name="Lea Ving").click(timeout=30_000)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("Your session is over")).to_be_visible(timeout=30_000)
+    context.close()
