@@ -13,6 +13,8 @@ alter table jovey.person_keys owner to jovey_owner;
 grant select, insert on jovey.person_keys to jovey_append;
 grant select on jovey.person_keys to jovey_read;
 
--- Erasing appends a fact and destroys the key in one transaction, so who erases may append too, but not the other way round.
-grant jovey_append to jovey_erase;
+-- Erasing appends a fact and destroys the key in one transaction: who erases may append too, but who appends may not erase.
+grant select on jovey.events, jovey.states, jovey.command_receipts, jovey.unique_claims, jovey.person_keys to jovey_erase;
+grant execute on function jovey.append, jovey.load to jovey_erase;
 grant delete on jovey.person_keys, jovey.credentials, jovey.sessions to jovey_erase;
+grant select (person_id) on jovey.credentials, jovey.sessions to jovey_erase;
