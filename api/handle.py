@@ -281,6 +281,7 @@ class _Unit:
             return
         missing = shared | locked
         found = load(self._connection, shared=shared.keys() - locked.keys(), locked=locked)
+        self._people.met_with(found)
         for loaded, shown in zip(found, self._people.reveal([one.state for one in found]), strict=True):
             if loaded.ref.id in self._peeked and self._peeked[loaded.ref.id][0] != loaded.version:
                 raise _MovedOn

@@ -92,12 +92,12 @@ def test_all_people_of_a_list_are_met_by_one_query(writer):
     assert len([one for one in sent if "person_keys" in one]) == 1
 
 
-def test_a_command_asks_for_keys_once(writer):
+def test_a_person_s_key_comes_with_their_state(writer):
     handle(writer, registered(), RULES)
     sent = []
     event.listen(writer, "before_cursor_execute", lambda *told: sent.append(told[2]))
     handle(writer, asked(UpdateProfile(customer_id=EVE, name="Eve Adams", email="eve@example.org")), RULES)
-    assert len([one for one in sent if "person_keys" in one]) == 1
+    assert [one for one in sent if "person_keys" in one and "jovey.load" not in one] == []
 
 
 def test_two_who_write_first_about_one_person_share_a_key(writer):

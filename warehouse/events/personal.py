@@ -38,7 +38,7 @@ def _hidden(model: M, hide: Hide, path: str, mark: Personal | None) -> M:
         after = _value(before, hide, f"{path}.{name}" if path else name, own)
         if after is not before:
             changed[name] = after
-    return model.model_copy(update=changed) if changed else model
+    return type(model).model_validate(dict(model) | changed) if changed else model
 
 
 def _value(value: Any, hide: Hide, path: str, mark: Personal | None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from warehouse.clock import now
 from warehouse.events.event import Personal, Recorded
 from warehouse.events.personal import books_of, hidden
 from warehouse.ids import new_id
+from warehouse.log.append import Loaded
 from warehouse.vault import FINGERPRINT, MARK, MasterKey, PersonKey, keys_named, revealed
 
 
@@ -47,6 +48,12 @@ class People:
         """Remember a key that another query brought along."""
         key = PersonKey.unwrapped(key_id, bytes(wrapped), master_of(self._connection))
         self._by_id[key_id] = self._by_person[person_id] = key
+
+    def met_with(self, states: Iterable[Loaded]) -> None:
+        """Remember the keys that came with states of people."""
+        for one in states:
+            if one.key is not None and one.ref.id not in self._by_person:
+                self.met(UUID(bytes=bytes(one.key[:16])), one.ref.id, one.key[16:])
 
     def reveal(self, documents: Sequence[str]) -> list[str]:
         """JSON texts with what is hidden in them readable. One query for all keys not yet met, none without any."""
