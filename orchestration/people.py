@@ -52,6 +52,7 @@ def export_person(settings: Settings, who: str, file: Path) -> int:
     with _engine(settings, "jovey_append") as engine, engine.connect() as connection:
         told = portrait(connection, _person_id(connection, who))
     file.touch(mode=0o600)
+    file.chmod(0o600)
     file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     return len(told["facts"])
 
