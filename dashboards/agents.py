@@ -148,7 +148,7 @@ def _detail(glance: Glance, decision: Mapping[str, Any]) -> None:
     state, tone = _STATES[decision["status"]]
     words, origin_tone, icon = _ORIGINS[decision["origin"]]
     with st.container(border=True):
-        st.markdown(f"### {plain(act_in_words(decision['proposal'], decision['currency']))}")
+        st.markdown(f"## {plain(act_in_words(decision['proposal'], decision['currency']))}")
         with st.container(horizontal=True, gap="small"):
             st.badge(state, color=tone)
             st.badge(words, color=origin_tone, icon=f":material/{icon}:")

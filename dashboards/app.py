@@ -11,6 +11,8 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from dashboards.company import company
+from dashboards.front import SCRIPT as FRONT
+from dashboards.front import front
 from dashboards.gate import BASE, Addresses, Gate
 from warehouse.clock import now
 from warehouse.ids import new_id
@@ -23,9 +25,11 @@ _LOG = logging.getLogger("jovey.staff")
 def create_app() -> st.App:
     """The screens of this process's settings, for uvicorn (`--factory`); config.toml beside this file is theirs."""
     opened = company()
-    gate = Middleware(Gate, people=opened.people, addresses=Addresses.of(opened.settings))
+    addresses = Addresses.of(opened.settings)
+    gate = Middleware(Gate, people=opened.people, addresses=addresses, front=front(f"{BASE}/front/{FRONT.name}"))
     fonts = Mount(f"{BASE}/type", StaticFiles(directory=TYPE))
-    return st.App(SCRIPT, routes=[fonts], middleware=[gate], on_script_error=say_mishap)
+    script = Mount(f"{BASE}/front", StaticFiles(directory=FRONT.parent))
+    return st.App(SCRIPT, routes=[fonts, script], middleware=[gate], on_script_error=say_mishap)
 
 
 def say_mishap(error: Exception) -> bool:

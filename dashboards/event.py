@@ -25,7 +25,7 @@ def show(glance: Glance) -> None:
         words = "Its address may have been cut short." if glance.is_answered else "The house does not answer."
         st.warning(f"{words} Go back to the list and open it there.", title="This event cannot be shown")
         return
-    st.markdown(f"### {plain(event['event_type'])}")
+    st.markdown(f"## {plain(event['event_type'])}")
     facts, payload = st.columns([2, 3], gap="large")
     with facts, section("Where it stands"):
         _envelope(glance, event)

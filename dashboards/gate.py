@@ -20,6 +20,7 @@ COOKIE = "jovey_session"
 BASE = "/staff"
 HEALTH = f"{BASE}/_stcore/health"  # says `ok` and nothing else; the supervisor asks without a session
 TRUSTED = b"x-jovey-"  # headers that only this gate may write; .streamlit/config.toml reads them
+_PARTS = ("_stcore/", "static/", "media/", "component/", "type/", "front/")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _POLICY = (
     "default-src 'self'; script-src 'self' blob: 'wasm-unsafe-eval'"
@@ -74,10 +75,13 @@ class Addresses:
 
 
 class Gate:
-    """ASGI middleware around the screens; whoever it lets in is named by headers that it alone writes."""
+    """ASGI middleware around the screens; whoever it lets in is named by headers that it alone writes.
 
-    def __init__(self, app: ASGIApp, people: People, addresses: Addresses) -> None:
-        self._app, self._people, self._addresses = app, people, addresses
+    `front` is the page that loads the screens; it answers whatever a browser goes to.
+    """
+
+    def __init__(self, app: ASGIApp, people: People, addresses: Addresses, front: str) -> None:
+        self._app, self._people, self._addresses, self._front = app, people, addresses, front
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request or a socket in, or say why not."""
@@ -91,6 +95,10 @@ class Gate:
         admitted = await self._admitted(told)
         if isinstance(admitted, Response):
             await _answer(admitted, scope, receive, send)
+            return
+        if scope["type"] == "http" and _is_page(told):
+            page = HTMLResponse(self._front, headers={**_SECURITY, "Cache-Control": "no-cache"})
+            await page(scope, receive, send)
             return
         await self._app(_renamed(scope, admitted), receive, _secured(send, scope))
 
@@ -111,6 +119,12 @@ class Gate:
             words = f"{person.name}, these screens are for colleagues. What you bought is in your account."
             return _page(HTTPStatus.FORBIDDEN, "For colleagues only", words, ("/orders", "Your orders"))
         return _named(person, token) | _same_origin(told, origin)
+
+
+def _is_page(told: HTTPConnection) -> bool:
+    """Whether a browser goes somewhere, and does not fetch a part of where it is."""
+    path = told.scope["path"].removeprefix(f"{BASE}/")
+    return "text/html" in told.headers.get("accept", "") and not path.startswith(_PARTS)
 
 
 def _named(person: Person, token: str) -> dict[str, str]:

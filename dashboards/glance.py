@@ -100,7 +100,7 @@ class Glance:
 def section(title: str, meaning: str | None = None) -> Iterator[None]:
     """A titled card; when its figures are not there it says so, and the rest of the page stands."""
     with st.container(border=True, height="stretch"):
-        st.markdown(f"##### {title}", help=meaning)
+        st.markdown(f"## {title}", help=meaning)
         with explained():
             yield
 

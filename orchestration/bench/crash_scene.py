@@ -68,7 +68,8 @@ class Scene:
 
     def people(self) -> None:
         """Start what is missing, writers and the loader, and wait until every writer has been answered."""
-        if self._loader is None:
+        # DuckDB ends the whole process (std::terminate) when the server dies while it rolls back
+        if self._loader is None or self._loader.poll() is not None:
             self._loader = self._start("crash_loader", self._url(), str(self._settings.home))
         while len(self._writers) < WRITERS:
             self._writers.append(self._start_writer())
@@ -109,9 +110,9 @@ class Scene:
         entries = [entry for journal in self._journals for entry in journal.read()]
         with psycopg.connect(self._database.libpq()) as connection:
             yield from faults_of_revival(entries, _rows(connection, "where id = any(%s::uuid[])", [_ids(entries)]))
-        for process in self._writers:
-            if process.poll() is not None:
-                yield f"a writer ended by itself: {self._said()}"
+        for process in [one for one in self._writers if one.poll() is not None]:
+            self._writers.remove(process)
+            yield f"a writer ended by itself: {self._said()}"
 
     def compare(self) -> Iterator[str]:
         """Faults of the whole log, the lake and the file; writers stand still meanwhile, amid what they do."""

@@ -17,13 +17,13 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from warehouse import clock
 from warehouse.events.event import Recorded, Ref
 from warehouse.events.orders import OrderCancelled
 from warehouse.ids import named, new_id
-from warehouse.log.append import Appended, append
+from warehouse.log.append import Appended, append, sqlstate
 from warehouse.postgres import Database
 
 ASKED, ACKNOWLEDGED, TAKEN_BACK = "asked", "acknowledged", "taken back"
@@ -31,6 +31,7 @@ SHARED_STREAMS = 3  # which all writers append to, whatever their version
 _OWN_STREAMS, _STREAMS_A_COMMAND, _EVENTS_A_STREAM = 6, 3, 3
 _SLOW_SECONDS, _PAUSE_SECONDS = 0.05, 0.004
 _RETRY_SECONDS, _RETRIES_MAX = 0.1, 1_200
+_STOOD_STILL = "25P03"  # the session was ended because it idled in its transaction: a comparison took long
 T = TypeVar("T")
 _Events = list[Recorded[OrderCancelled]]
 
@@ -97,7 +98,10 @@ class Writer:
         for _ in range(_RETRIES_MAX):
             try:
                 return ask()
-            except (OperationalError, InterfaceError):
+            except DBAPIError as error:
+                is_away = isinstance(error, (OperationalError, InterfaceError)) or sqlstate(error) == _STOOD_STILL
+                if not is_away:
+                    raise
                 assert os.getppid() == self.parent, "whoever started this writer is gone"
                 time.sleep(_RETRY_SECONDS)
         raise TimeoutError(f"No answer in {_RETRIES_MAX} tries.")
