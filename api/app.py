@@ -115,7 +115,7 @@ def doors(app: FastAPI) -> Iterator[tuple[str, str]]:
 def _opened(settings: Settings, database: Database | None) -> Iterator[House]:
     """The house with its pool and its reader, closed afterwards."""
     with ExitStack() as stack:
-        own = database or stack.enter_context(open_database(settings))
+        own = (database or stack.enter_context(open_database(settings))).of(settings)
         engine = own.engine("jovey_append", pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
         lake = stack.enter_context(Reader(own, settings))

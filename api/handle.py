@@ -40,6 +40,8 @@ from warehouse.log.append import (
     receipts,
     sqlstate,
 )
+from warehouse.log.people import People, claim_key, master_of
+from warehouse.vault import FINGERPRINT, MARK
 
 ATTEMPTS_MAX = 12
 BACKOFF_SECONDS = 0.002  # doubled at every attempt, times a random share: about 8 s in all at the most
@@ -77,13 +79,22 @@ class Request:
     @property
     def hash(self) -> bytes:
         """Tells a repetition of this request from another request under the same id."""
-        said = self.said or f"{type(self.command).__name__}\x1f{self.command.model_dump_json()}"
-        return request_hash(self.by, said)
+        return request_hash(self.by, self.text)
+
+    @property
+    def text(self) -> str:
+        """What was asked, in full."""
+        return self.said or f"{type(self.command).__name__}\x1f{self.command.model_dump_json()}"
 
 
 def request_hash(by: Actor, said: str) -> bytes:
-    """What is remembered of a request to know it again."""
+    """What tells requests apart; only its keyed hash is kept, for what people say of themselves can be guessed."""
     return hashlib.sha256(f"{by.signature}\x1f{said}".encode()).digest()
+
+
+def kept_hash(connection: Connection, bare: bytes) -> bytes:
+    """What is remembered of a request to know it again."""
+    return master_of(connection).fingerprint("request", bare)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +149,17 @@ class _MovedOn(Exception):
 
 @dataclass(slots=True)
 class _Held:
-    """A state in this transaction: as loaded (`version`, `before`), and as it stands now."""
+    """A state in this transaction: as loaded (`version`, `before`), and as it stands now.
+
+    `stored` is the state as the database holds it, with what is personal hidden; `before` and `now` are what rules see.
+    """
 
     stream: Stream[Any]
     ref: Ref
     version: int
     before: Any
     now: Any
+    stored: Any
     head: int
     at: datetime | None = None
 
@@ -155,6 +170,7 @@ class _Unit:
     def __init__(self, connection: Connection, rules: Rules) -> None:
         self._connection = connection
         self._rules = rules
+        self._people = People(connection)
         self._held: dict[UUID, _Held] = {}
         self._peeked: dict[UUID, tuple[int, Any]] = {}
         self._recorded: list[Recorded[Any]] = []
@@ -173,17 +189,29 @@ class _Unit:
         for request in fresh:
             self._run(request)
             held = self._held[request.command.ref.id]
-            answers[request.id] = request.answer(held.ref, held.head, held.now)
-        written = self._write([Receipt(r.id, r.hash, json.dumps(answers[r.id])) for r in fresh]) if fresh else None
+            answers[request.id] = request.answer(held.ref, held.head, held.stored)
+        written = self._write([self._receipt(r, answers[r.id]) for r in fresh]) if fresh else None
         return [
-            Handled(r.command.ref, answers[r.id], is_repeated=False, transaction_id=written.transaction_id)
+            Handled(r.command.ref, self._told(answers[r.id]), is_repeated=False, transaction_id=written.transaction_id)
             if written and r.id in answers
-            else _repeated(r, *before[r.id])
+            else self._repeated(r, *before[r.id])
             for r in requests
         ]
 
+    def _receipt(self, request: Request, answer: Mapping[str, Any]) -> Receipt:
+        return Receipt(request.id, kept_hash(self._connection, request.hash), json.dumps(answer))
+
+    def _told(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._people.reveal_answer(answer)
+
+    def _repeated(self, request: Request, hash_before: bytes, response: Mapping[str, Any]) -> Handled:
+        if hash_before not in {kept_hash(self._connection, request.hash), request.hash}:  # older receipts hold it bare
+            raise Refusal("idempotency_key_reused", "This key was used before for a different request; take a new one.")
+        return Handled(request.command.ref, self._told(response), is_repeated=True, transaction_id=None)
+
     def _run(self, request: Request) -> None:
         """Decide the command, then whatever its events cause, first come first served."""
+        _refuse_hidden(request)
         waiting: deque[tuple[Command, UUID]] = deque([(request.command, request.id)])
         ordinal = 0
         for _ in range(CONSEQUENCES_MAX):
@@ -220,8 +248,11 @@ class _Unit:
             causation_id=cause,
             subject_id=_subject(event, ref),
         )
+        stored = self._people.hide(recorded)
+        is_alike = stored is recorded and held.stored is held.now
         held.now = held.stream.evolve(held.now, recorded)
-        self._recorded.append(recorded)
+        held.stored = held.now if is_alike else held.stream.evolve(held.stored, stored)
+        self._recorded.append(stored)
         return recorded
 
     def _given(self, ref: Ref, request: Request) -> Given:
@@ -249,19 +280,22 @@ class _Unit:
         if not shared and not locked:
             return
         missing = shared | locked
-        for loaded in load(self._connection, shared=shared.keys() - locked.keys(), locked=locked):
+        found = load(self._connection, shared=shared.keys() - locked.keys(), locked=locked)
+        self._people.met_with(found)
+        for loaded, shown in zip(found, self._people.reveal([one.state for one in found]), strict=True):
             if loaded.ref.id in self._peeked and self._peeked[loaded.ref.id][0] != loaded.version:
                 raise _MovedOn
-            self._keep(loaded)
+            self._keep(loaded, shown)
         for ref in missing.values():
             if ref.id not in self._held:
                 stream = STREAMS[ref.stream]
-                self._held[ref.id] = _Held(stream, ref, 0, stream.initial, stream.initial, 0)
+                self._held[ref.id] = _Held(stream, ref, 0, stream.initial, stream.initial, stream.initial, 0)
 
-    def _keep(self, loaded: Loaded) -> None:
+    def _keep(self, loaded: Loaded, shown: str) -> None:
         stream = STREAMS[loaded.ref.stream]
-        state = stream.parse(loaded.state)
-        self._held[loaded.ref.id] = _Held(stream, loaded.ref, loaded.version, state, state, loaded.version)
+        stored = stream.parse(loaded.state)
+        state = stored if shown == loaded.state else stream.parse(shown)
+        self._held[loaded.ref.id] = _Held(stream, loaded.ref, loaded.version, state, state, stored, loaded.version)
 
     def _peek(self, stream: Stream[Any], id: UUID) -> Any:
         if id in self._held:
@@ -269,17 +303,17 @@ class _Unit:
         if id not in self._peeked:
             self._peeked[id] = (0, stream.initial)
             for loaded in peek(self._connection, [id]):
-                self._peeked[id] = (loaded.version, stream.parse(loaded.state))
+                self._peeked[id] = (loaded.version, stream.parse(*self._people.reveal([loaded.state])))
         return self._peeked[id][1]
 
     def _write(self, answered: Sequence[Receipt]) -> Appended:
         changed = [held for held in self._held.values() if held.head > held.version]
-        claims, unclaims = _claims(changed)
-        return append(
+        claims, unclaims = self._claims(changed)
+        appended = append(
             self._connection,
             self._recorded,
             folded=[
-                Folded(h.ref, h.head, h.stream.dump(h.now), h.stream.owner(h.now), h.stream.status(h.now), h.at)
+                Folded(h.ref, h.head, h.stream.dump(h.stored), h.stream.owner(h.now), h.stream.status(h.now), h.at)
                 for h in changed
                 if h.at is not None
             ],
@@ -287,6 +321,31 @@ class _Unit:
             claims=claims,
             unclaims=unclaims,
         )
+        for recorded in self._recorded:
+            if recorded.event.erases_subject:
+                assert recorded.subject_id is not None, f"{recorded.event.type} erases nobody"
+                self._people.forget(recorded.subject_id)
+        return appended
+
+    def _claims(self, changed: Iterable[_Held]) -> tuple[list[Claim], list[Claim]]:
+        """Natural keys that changed streams took up, and those they let go."""
+        gained: list[Claim] = []
+        lost: list[Claim] = []
+        for held in changed:
+            before, after = set(held.stream.claims(held.before)), set(held.stream.claims(held.now))
+            gained += [self._claim(held, *one) for one in after - before]
+            lost += [self._claim(held, *one) for one in before - after]
+        return gained, lost
+
+    def _claim(self, held: _Held, scope: str, key: str) -> Claim:
+        kept = claim_key(self._connection, scope, key) if held.stream.has_personal_claims else key
+        return Claim(scope, kept, held.ref.id)
+
+
+def _refuse_hidden(request: Request) -> None:
+    """Nobody may write what looks like hidden words: shown again, it would tell them what they may not read."""
+    if MARK in request.text:
+        raise Refusal("reserved_words", f"No text may contain {MARK!r}.")
 
 
 def _refuse_moved(request: Request, version: int) -> None:
@@ -295,17 +354,6 @@ def _refuse_moved(request: Request, version: int) -> None:
             f"The {request.command.stream.replace('_', ' ')} is at version {version}, not at {request.expected_version}"
         )
         raise Refusal("version_moved", f"{moved}; read it again and decide anew.", kind="moved")
-
-
-def _claims(changed: Iterable[_Held]) -> tuple[list[Claim], list[Claim]]:
-    """Natural keys that changed streams took up, and those they let go."""
-    gained: list[Claim] = []
-    lost: list[Claim] = []
-    for held in changed:
-        before, after = set(held.stream.claims(held.before)), set(held.stream.claims(held.now))
-        gained += [Claim(scope, key, held.ref.id) for scope, key in after - before]
-        lost += [Claim(scope, key, held.ref.id) for scope, key in before - after]
-    return gained, lost
 
 
 def _answered_meanwhile(engine: Engine, ids: Sequence[UUID]) -> bool:
@@ -321,13 +369,8 @@ def _subject(event: Event, ref: Ref) -> UUID | None:
     return found
 
 
-def _repeated(request: Request, hash_before: bytes, response: Mapping[str, Any]) -> Handled:
-    if hash_before != request.hash:
-        raise Refusal("idempotency_key_reused", "This key was used before for a different request; take a new one.")
-    return Handled(request.command.ref, response, is_repeated=True, transaction_id=None)
-
-
 def _claim_refusal(error: DBAPIError) -> Refusal:
     diagnosis = getattr(error.orig, "diag", None)
     scope = getattr(diagnosis, "message_detail", None) or "key"
-    return Refusal(f"{scope}_taken", getattr(diagnosis, "message_primary", None) or str(error.orig))
+    message = getattr(diagnosis, "message_primary", None) or str(error.orig)
+    return Refusal(f"{scope}_taken", f"the {scope} belongs to another" if FINGERPRINT in message else message)

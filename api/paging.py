@@ -52,10 +52,13 @@ class Paging:
         if len(rows) <= self.limit:
             return rows, None
         shown = rows[: self.limit]
-        text, id = key(shown[-1])
+        return shown, self.address(*key(shown[-1]))
+
+    def address(self, text: str, id: UUID) -> str:
+        """The address of the page that begins after this row."""
         cursor = base64.urlsafe_b64encode(json.dumps([text, str(id)]).encode()).decode().rstrip("=")
         url = self.request.url.include_query_params(cursor=cursor, limit=self.limit)
-        return shown, f"{url.path}?{url.query}"
+        return f"{url.path}?{url.query}"
 
     def _after(self, read: Callable[[str], S]) -> tuple[S, UUID] | None:
         if self.cursor is None:

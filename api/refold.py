@@ -21,6 +21,7 @@ from api.stream import Stream
 from warehouse.events.event import Event, Recorded, Ref
 from warehouse.events.upcasts import upcast
 from warehouse.events.vocabulary import VOCABULARY
+from warehouse.log.people import People, claim_key
 
 FETCH_ROWS = 2_000  # events or states in memory at a time
 
@@ -72,7 +73,7 @@ def refold(connection: Connection, stream_id: UUID | None = None) -> Generator[R
     query, values = (_EVENTS, {}) if stream_id is None else (_EVENTS_OF_ONE, {"stream_id": stream_id})
     with closing(_streamed(connection, query, **values)) as rows:
         for _, facts in groupby(rows, key=attrgetter("aggregate_id")):
-            yield _folded(facts)
+            yield _folded(connection, facts)
 
 
 def differences(connection: Connection) -> Iterator[Difference]:
@@ -112,10 +113,10 @@ def rebuild(connection: Connection) -> Rebuilt:
     )
 
 
-def _folded(facts: Iterable[Row[Any]]) -> Refolded:
-    """One stream's events in order of version -> its state."""
+def _folded(connection: Connection, facts: Iterable[Row[Any]]) -> Refolded:
+    """One stream's events in order of version -> its state. Hidden words stay hidden: they are carried along."""
     stream: Stream[Any] | None = None
-    state, first, last = None, None, None
+    state, first, last, key = None, None, None, (None, None)
     for row in facts:
         recorded = _recorded(row)
         if stream is None:
@@ -125,7 +126,7 @@ def _folded(facts: Iterable[Row[Any]]) -> Refolded:
             raise UnreadableFact(
                 f"{row.aggregate_type} {row.aggregate_id} has no event of version {recorded.version - 1}."
             )
-        state, last = stream.evolve(state, recorded), recorded
+        state, last, key = stream.evolve(state, recorded), recorded, (row.key_id, row.wrapped_key)
     assert stream is not None and first is not None and last is not None, "groupby yields no empty group"
     return Refolded(
         ref=first.ref,
@@ -135,8 +136,22 @@ def _folded(facts: Iterable[Row[Any]]) -> Refolded:
         status=stream.status(state),
         created_at=first.effective_at,
         updated_at=last.effective_at,
-        claims=frozenset(stream.claims(state)),
+        claims=_claims(connection, stream, state, last.ref.id, key),
     )
+
+
+def _claims(
+    connection: Connection, stream: Stream[Any], state: Any, id: UUID, key: tuple[UUID | None, bytes | None]
+) -> frozenset[tuple[str, str]]:
+    """The natural keys a state holds; of people, whose states hide them, their keyed hashes."""
+    if not stream.has_personal_claims:
+        return frozenset(stream.claims(state))
+    people = People(connection)
+    key_id, wrapped = key
+    if key_id is not None and wrapped is not None:
+        people.met(key_id, id, wrapped)
+    shown = stream.parse(*people.reveal([stream.dump(state)]))
+    return frozenset((scope, claim_key(connection, scope, one)) for scope, one in stream.claims(shown))
 
 
 def _recorded(row: Row[Any]) -> Recorded[Any]:
@@ -286,10 +301,14 @@ def _copy(connection: Connection, batch: Iterable[Refolded]) -> None:
 _COLUMNS = "aggregate_id, aggregate_type, version, state, owner_id, status, created_at, updated_at"
 _EVENT = (
     "position, aggregate_id, id, created_at, effective_at, version, schema_version, event_type, aggregate_type, "
-    "created_by, subject_id, correlation_id, causation_id, data::text as payload"
+    "created_by, subject_id, correlation_id, causation_id, data::text as payload, key_id, wrapped_key"
 )
-_EVENTS = f"select {_EVENT} from jovey.events order by aggregate_id, version"
-_EVENTS_OF_ONE = f"select {_EVENT} from jovey.events where aggregate_id = :stream_id order by version"
+_LOG = (
+    "jovey.events left join (select key_id, person_id, wrapped_key from jovey.person_keys) as known"
+    " on person_id = aggregate_id"
+)
+_EVENTS = f"select {_EVENT} from {_LOG} order by aggregate_id, version"
+_EVENTS_OF_ONE = f"select {_EVENT} from {_LOG} where aggregate_id = :stream_id order by version"
 _STATES = f"select {_COLUMNS.replace('state,', 'state::text as state,')} from jovey.states order by aggregate_id"
 _CLAIMS = "select aggregate_id, scope, key from jovey.unique_claims order by aggregate_id, scope, key"
 _SCRATCH = (

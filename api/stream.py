@@ -20,7 +20,8 @@ class Stream(Generic[S]):
     """One kind of stream. `evolve` is the fold's step; the other functions say what a stored state is found by.
 
     `initial` is the state of a stream that does not exist. `owner` is the customer a row belongs to (for row-level
-    security), `status` one word for lists, `claims` the (scope, key) pairs that no other stream may hold.
+    security), `status` one word for lists, `claims` the (scope, key) pairs that no other stream may hold; where
+    `has_personal_claims`, a keyed hash stands for the key. A fold only carries personal texts along: they come hidden.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Stream(Generic[S]):
     status: Callable[[S], str]
     owner: Callable[[S], UUID | None] = lambda _: None
     claims: Callable[[S], Iterable[tuple[str, str]]] = lambda _: ()
+    has_personal_claims: bool = False
 
     @cached_property
     def _adapter(self) -> TypeAdapter[S]:

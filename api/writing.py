@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 from api.actor import Actor
 from api.auth.enter import Who
 from api.command import Command
-from api.handle import Handled, Request, handle_all, request_hash
+from api.handle import Handled, Request, handle_all, kept_hash, request_hash
 from api.house import Here, House
 from api.refusals import Refusal
 from api.views import View
@@ -28,6 +28,7 @@ from warehouse.clock import now
 from warehouse.events.event import Ref
 from warehouse.ids import derived, named, new_id
 from warehouse.log.append import receipts
+from warehouse.log.people import People
 from warehouse.log.position import Write, encode
 from warehouse.log.tail import head
 
@@ -176,12 +177,13 @@ def answered_before(asked: Asked) -> Mapping[str, Any] | None:
     """What this very request was answered, for doors that look things up, which may have changed since."""
     with asked.here.engine.connect() as connection:
         found = receipts(connection, [asked.id]).get(asked.id)
-    if found is None:
-        return None
-    hash_before, response = found
-    if hash_before != request_hash(asked.by, asked.said):
-        raise Refusal("idempotency_key_reused", "This key was used before for a different request; take a new one.")
-    return dict(response)
+        if found is None:
+            return None
+        hash_before, response = found
+        bare = request_hash(asked.by, asked.said)
+        if hash_before not in {kept_hash(connection, bare), bare}:
+            raise Refusal("idempotency_key_reused", "This key was used before for a different request; take a new one.")
+        return dict(People(connection).reveal_answer(response))
 
 
 def answered(here: House, body: Mapping[str, Any], transaction_id: int | None, status: int = 200) -> Response:

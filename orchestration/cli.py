@@ -37,7 +37,9 @@ _FOR_THE_OPERATOR = {
     "orchestration.imports.source.BadFile",
     "orchestration.imports.replay.CannotImport",
     "orchestration.users.CannotDo",
-    "api.auth.tokens.SecretKeyUnusable",
+    "orchestration.people.CannotHelp",
+    "warehouse.installation.SecretKeyUnusable",
+    "warehouse.vault.WrongMasterKey",
     "api.refold.UnreadableFact",
     "assets.facts.UnknownFact",
     "assets.facts.MisfitFact",
@@ -98,6 +100,31 @@ def export(
     from orchestration.export import export as write
 
     typer.echo(f"{write(_settings(), file, replace=replace)} tables are in {file}.")
+
+
+@app.command()
+def erase(
+    customer: Annotated[str, typer.Argument(help="Their id or e-mail address.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
+) -> None:
+    """Make unreadable for ever what is written about a customer; their facts stay."""
+    from orchestration.people import erase as forget
+
+    if not yes:
+        typer.confirm(f"Nobody will be able to read again what is written about {customer}. Go on?", abort=True)
+    typer.echo(f"{forget(_settings(), customer)} is erased.")
+
+
+@app.command("export-person")
+def export_person(
+    person: Annotated[str, typer.Argument(help="Their id or e-mail address.")],
+    file: Annotated[Path, typer.Argument(help="The JSON file to write.")],
+) -> None:
+    """Write everything about one person as JSON, to hand to them."""
+    from orchestration.people import export_person as write
+
+    typer.echo(f"{write(_settings(), person, file)} facts are in {file}.")
 
 
 imports = typer.Typer(help="Replay another system's books through the company's own commands.", no_args_is_help=True)

@@ -5,6 +5,7 @@ The first colleague can be made here alone; the doors need one who is already in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from api.rules import rules_of
 from warehouse.clock import now
 from warehouse.ids import derived, new_id
 from warehouse.log.migrate import migrate
+from warehouse.log.people import People, claim_key
 from warehouse.postgres import open_database
 from warehouse.settings import Settings
 
@@ -83,7 +85,12 @@ def list_users(settings: Settings) -> list[User]:
     """Everybody who has a password, and all colleagues, by e-mail address."""
     with _engine(settings) as engine, engine.connect() as connection:
         rows = connection.execute(_USERS).all()
-    return [User(row.id, row.kind, row.name, row.email, tuple(row.functions), row.has_password) for row in rows]
+        people = map(json.loads, People(connection).reveal([row.person for row in rows]))
+        users = [
+            User(row.id, row.kind, one["name"], one["email"], tuple(row.functions), row.has_password)
+            for row, one in zip(rows, people, strict=True)
+        ]
+    return sorted(users, key=lambda user: (user.email, user.id))
 
 
 def print_users(users: Sequence[User], console: Console | None = None) -> None:
@@ -139,7 +146,8 @@ def _operator() -> Actor:
 
 def _person_id(engine: Engine, email: str) -> UUID:
     with engine.connect() as connection:
-        found: UUID | None = connection.execute(_BY_EMAIL, {"email": email.strip().lower()}).scalar_one_or_none()
+        key = claim_key(connection, "email", email.strip().lower())
+        found: UUID | None = connection.execute(_BY_EMAIL, {"key": key}).scalar_one_or_none()
     if found is None:
         raise CannotDo(f"Nobody here has the e-mail address {email}; `jovey user list` shows who there is.")
     return found
@@ -156,12 +164,11 @@ def _engine(settings: Settings) -> Iterator[Engine]:
             engine.dispose()
 
 
-_BY_EMAIL = text("select aggregate_id from jovey.unique_claims where scope = 'email' and key = :email")
+_BY_EMAIL = text("select aggregate_id from jovey.unique_claims where scope = 'email' and key = :key")
 _USERS = text("""
-    select person.aggregate_id as id, person.aggregate_type as kind, person.state ->> 'name' as name,
-           person.state ->> 'email' as email, credentials.person_id is not null as has_password,
+    select person.aggregate_id as id, person.aggregate_type as kind, person.state::text as person,
+           credentials.person_id is not null as has_password,
            array(select jsonb_array_elements_text(coalesce(person.state -> 'function_access', '[]'))) as functions
       from jovey.states person left join jovey.credentials on credentials.person_id = person.aggregate_id
      where person.aggregate_type = 'staff_member'
-        or (person.aggregate_type = 'customer' and credentials.person_id is not null)
-     order by person.state ->> 'email', person.aggregate_id""")
+        or (person.aggregate_type = 'customer' and credentials.person_id is not null)""")

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,8 +23,10 @@ from psycopg import sql
 from warehouse import embedded
 from warehouse.log.migrate import migrate
 from warehouse.postgres import Database
+from warehouse.vault import LocalMasterKey
 
 _HOME = "JOVEY_TEST_HOME"  # made by the first process of the run, inherited by the xdist workers
+_SECRET = "a secret for tests of thirty-two bytes or more"
 _TEMPLATE = "jovey_template"
 
 
@@ -33,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # a developer's own settings must not reach a test
     for name in [name for name in os.environ if name.startswith("JOVEY_") and name != _HOME]:
         del os.environ[name]
+    os.environ["JOVEY_MASTER_KEY"] = _SECRET  # one for all homes of a test: what one wrote about people, another reads
     for name in ("DATABASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"):
         os.environ.pop(name, None)
     _offer(config, "history")
@@ -84,7 +88,8 @@ def _is_loopback(host: str) -> bool:
 def server() -> Iterator[Database]:
     """The run's PostgreSQL, shared by all workers: the first one that needs it starts it, the last one stops it."""
     with embedded.serving(Path(os.environ[_HOME]) / "pg", durable=False) as sockets:
-        yield Database("postgres", host=str(sockets), port=str(embedded.PORT), user=embedded.SUPERUSER)
+        address = Database("postgres", host=str(sockets), port=str(embedded.PORT), user=embedded.SUPERUSER)
+        yield replace(address, master_key=lambda: LocalMasterKey.derived(_SECRET.encode()))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -14,7 +14,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from warehouse import embedded
+from warehouse.installation import master_key
 from warehouse.settings import Settings
+from warehouse.vault import MasterKey
 
 _OLDEST_VERSION = 15  # pg_snapshot, MERGE and pg_control_checkpoint() for ordinary roles
 _CONNECT_SECONDS_MAX = 5
@@ -35,7 +37,10 @@ class DatabaseUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database of one server. `keywords` are libpq's other connection keywords, such as sslmode."""
+    """One database of one server. `keywords` are libpq's other connection keywords, such as sslmode.
+
+    `master_key` gives what people's keys are wrapped with; without it nothing about people can be written or read.
+    """
 
     name: str
     host: str | None = None  # a socket's directory when it starts with a slash; several with commas
@@ -43,6 +48,7 @@ class Database:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     keywords: tuple[tuple[str, str], ...] = ()
+    master_key: Callable[[], MasterKey] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_url(cls, url: str) -> Database:
@@ -98,6 +104,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_pre_ping=True,
+            execution_options={"master_key": self.master_key},
         )
 
     def dagster_url(self) -> str:
@@ -114,6 +121,10 @@ class Database:
             query=query,
         )
         return url.render_as_string(hide_password=False)
+
+    def of(self, settings: Settings) -> Database:
+        """The same database with the installation's master key, unless it has one."""
+        return self if self.master_key else dataclasses.replace(self, master_key=master_key(settings))
 
     def sibling(self, name: str) -> Database:
         """Another database of the same server, reached in the same way."""
@@ -151,13 +162,14 @@ def open_database(settings: Settings) -> Iterator[Database]:
     """
     with ExitStack() as stack:
         if settings.database_url:
-            database = Database.from_url(settings.database_url)
+            database = Database.from_url(settings.database_url).of(settings)
         else:
             try:
                 sockets = stack.enter_context(embedded.serving(settings.home / "postgres"))
             except embedded.ServerFailed as failure:
                 raise DatabaseUnavailable(str(failure)) from failure
-            database = Database("jovey", host=str(sockets), port=str(embedded.PORT), user=embedded.SUPERUSER)
+            address = Database("jovey", host=str(sockets), port=str(embedded.PORT), user=embedded.SUPERUSER)
+            database = address.of(settings)
         database.create_missing()
         yield database
 

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     )
     lake_path: str | None = Field(None, description="Folder of the lake's Parquet files; none is `<home>/lake`.")
     secret_key: str | None = Field(None, description="Signs tokens, 32 bytes or more; none makes one in `<home>`.")
+    master_key: str | None = Field(
+        None, description="Wraps people's keys, 32 bytes or more, never to change; none derives it from the secret key."
+    )
     seal_key: str | None = Field(
         None, description="Signs seals of the log: 64 hexadecimal digits; none makes one in `<home>`."
     )

@@ -12,6 +12,8 @@ from argon2.exceptions import VerifyMismatchError
 from pydantic import StringConstraints
 from sqlalchemy import Connection, text
 
+from warehouse.log.people import claim_key
+
 Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
 """Length is what counts (NIST SP 800-63B §5.1.1.2); the upper bound bounds the work."""
 
@@ -31,7 +33,8 @@ def keep(connection: Connection, person_id: UUID, password_hash: str, at: dateti
 
 def person_with(connection: Connection, email: str, password: str) -> UUID | None:
     """Whose e-mail address and password these are. One argon2 verification, also for addresses nobody has."""
-    row = connection.execute(_BY_EMAIL, {"email": email.strip().lower()}).one_or_none()
+    key = claim_key(connection, "email", email.strip().lower())
+    row = connection.execute(_BY_EMAIL, {"key": key}).one_or_none()
     is_right = _verified(row.password_hash if row else _nobodys_hash(), password)
     return row.person_id if row is not None and is_right else None
 
@@ -61,5 +64,5 @@ _KEEP = text("""
 _BY_EMAIL = text("""
     select credentials.person_id, credentials.password_hash
       from jovey.unique_claims claim join jovey.credentials on credentials.person_id = claim.aggregate_id
-     where claim.scope = 'email' and claim.key = :email""")
+     where claim.scope = 'email' and claim.key = :key""")
 _BY_PERSON = text("select password_hash from jovey.credentials where person_id = :person_id")

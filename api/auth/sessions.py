@@ -13,6 +13,7 @@ from api.actor import Actor
 from api.auth.tokens import Claims, new_refresh_token, refresh_token_hash
 from api.customers.state import CUSTOMER, STAFF_MEMBER, Customer, StaffMember
 from warehouse.ids import new_id
+from warehouse.log.people import People
 
 SESSION_LIFETIME = timedelta(days=30)
 
@@ -67,21 +68,25 @@ def person_behind(connection: Connection, claims: Claims, at: datetime) -> Perso
     """Who the session belongs to, as they stand now; None when it ended, or the person may no longer sign in."""
     named = {"session_id": claims.session_id, "person_id": claims.person_id, "at": at}
     row = connection.execute(_BEHIND, named).one_or_none()
-    return _person(row) if row is not None else None
+    return _person(connection, row) if row is not None else None
 
 
 def person_of(connection: Connection, person_id: UUID) -> Person | None:
     """A person who may sign in, as they stand now."""
     row = connection.execute(_PERSON, {"person_id": person_id}).one_or_none()
-    return _person(row) if row is not None else None
+    return _person(connection, row) if row is not None else None
 
 
-def _person(row: Any) -> Person | None:
+def _person(connection: Connection, row: Any) -> Person | None:
+    people = People(connection)
+    if row.key_id is not None:
+        people.met(row.key_id, row.aggregate_id, row.wrapped_key)
+    (state,) = people.reveal([row.state])
     if row.aggregate_type == STAFF_MEMBER.name:
-        member = STAFF_MEMBER.parse(row.state)
+        member = STAFF_MEMBER.parse(state)
         actor = Actor("staff", row.aggregate_id, member.name, frozenset(member.function_access))
         return Person(actor, member) if member.is_active else None
-    customer = CUSTOMER.parse(row.state)
+    customer = CUSTOMER.parse(state)
     return None if customer.is_erased else Person(Actor(customer.user_type, row.aggregate_id, customer.name), customer)
 
 
@@ -111,10 +116,12 @@ _REVOKE_ALL = text("""
     update jovey.sessions set revoked_at = :at, revoked_because = :because
      where person_id = :person_id and revoked_at is null""")
 _BEHIND = text("""
-    select person.aggregate_id, person.aggregate_type, person.state::text as state
+    select person.aggregate_id, person.aggregate_type, person.state::text as state, key.key_id, key.wrapped_key
       from jovey.sessions session join jovey.states person on person.aggregate_id = session.person_id
+      left join jovey.person_keys key on key.person_id = session.person_id
      where session.id = :session_id and session.person_id = :person_id
        and session.revoked_at is null and session.expires_at > :at""")
 _PERSON = text("""
-    select aggregate_id, aggregate_type, state::text as state from jovey.states
-     where aggregate_id = :person_id and aggregate_type in ('customer', 'staff_member')""")
+    select person.aggregate_id, person.aggregate_type, person.state::text as state, key.key_id, key.wrapped_key
+      from jovey.states person left join jovey.person_keys key on key.person_id = person.aggregate_id
+     where person.aggregate_id = :person_id and person.aggregate_type in ('customer', 'staff_member')""")

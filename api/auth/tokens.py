@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import jwt
 
+from warehouse.installation import installation_key
 from warehouse.settings import Settings
 
 ISSUER = "jovey"
 _ALGORITHM = "HS256"
 _AGENT = "agent:"
-_KEY_BYTES_MIN = 32  # RFC 7518 §3.2: a key as long as the hash
 
 
 class InvalidToken(Exception):
     """The access token is not ours, was tampered with, or is over; the message is for the caller."""
-
-
-class SecretKeyUnusable(Exception):
-    """The key that signs tokens cannot be used; the message is one sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +88,5 @@ def refresh_token_hash(token: str) -> bytes:
 
 
 def signing_key(settings: Settings) -> bytes:
-    """The installation's key: JOVEY_SECRET_KEY, else `<home>/secret.key`, made at first use, for its owner alone."""
-    if settings.secret_key is not None:
-        return _long_enough(settings.secret_key.encode(), "JOVEY_SECRET_KEY")
-    path = settings.home / "secret.key"
-    if not path.exists():
-        _make_key(path)
-    return _long_enough(path.read_bytes().strip(), str(path))
-
-
-def _make_key(path: Path) -> None:
-    """Write a new key beside its place and link it there: of several processes at once, the first one's key stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(48))
-    with suppress(FileExistsError):
-        path.hardlink_to(draft)
-    draft.unlink()
-
-
-def _long_enough(key: bytes, source: str) -> bytes:
-    if len(key) < _KEY_BYTES_MIN:
-        raise SecretKeyUnusable(f"{source} must hold at least {_KEY_BYTES_MIN} bytes to sign tokens safely.")
-    return key
+    """The installation's key."""
+    return installation_key(settings)

@@ -91,6 +91,10 @@ class SuspendDealer(_CustomerCommand):
     reason: Reason
 
 
+class EraseCustomer(_CustomerCommand):
+    """Make unreadable for ever what is written about a person who is owed nothing and owes nothing."""
+
+
 class _StaffCommand(Command):
     stream: ClassVar[str] = "staff_member"
     key: ClassVar[str] = "staff_id"

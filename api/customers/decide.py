@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from api.command import Peek, Reads
 from api.customers.commands import (
     AddAddress,
     ApplyAsDealer,
@@ -13,6 +14,7 @@ from api.customers.commands import (
     ChangeDealerTerms,
     ChangeStaffAccess,
     DeactivateStaffMember,
+    EraseCustomer,
     InviteStaffMember,
     RegisterCustomer,
     RejectDealer,
@@ -23,9 +25,12 @@ from api.customers.policy import FUNCTIONS, slugs
 from api.customers.state import CUSTOMER, STAFF_MEMBER, Customer, NamedAddress, StaffMember
 from api.decider import Decider
 from api.given import Given
+from api.receivables.commands import account_id
+from api.receivables.state import ACCOUNT
 from api.refusals import Fault, Refusal, not_found
 from warehouse.events.customers import (
     CustomerAddressAdded,
+    CustomerErased,
     CustomerProfileUpdated,
     CustomerRegistered,
     DealerApplied,
@@ -43,7 +48,7 @@ ADDRESSES_MAX = 50  # of one customer: branches and building sites
 
 OwnCommand = UpdateProfile | AddAddress | ApplyAsDealer
 DealerCommand = ApproveDealer | RejectDealer | ChangeDealerTerms | SuspendDealer
-CustomerCommand = RegisterCustomer | OwnCommand | DealerCommand
+CustomerCommand = RegisterCustomer | EraseCustomer | OwnCommand | DealerCommand
 StaffCommand = InviteStaffMember | ChangeStaffAccess | DeactivateStaffMember
 
 
@@ -51,7 +56,9 @@ def decide_customer(customer: Customer, command: CustomerCommand, given: Given) 
     """What follows from a wish about a customer; buyers see and change nobody but themselves."""
     if isinstance(command, RegisterCustomer):
         return _register(customer, command, given)
-    if not customer.exists or (given.by.is_buyer() and given.by.id != customer.id):
+    if isinstance(command, EraseCustomer):
+        return _erase(customer, command, given)
+    if customer.is_erased or not customer.exists or (given.by.is_buyer() and given.by.id != customer.id):
         raise not_found("customer", command.customer_id)
     match command:
         case UpdateProfile() as profile:
@@ -91,6 +98,29 @@ def _register(customer: Customer, command: RegisterCustomer, given: Given) -> Se
             country=command.country,
         )
     ]
+
+
+def _erase(customer: Customer, command: EraseCustomer, given: Given) -> Sequence[Event]:
+    """Whose orders and invoices are open cannot be erased yet: the contract needs name and address."""
+    if not given.by.works_in("customers"):
+        raise Refusal("erasure_forbidden", "Only staff of customers erase people.", kind="forbidden")
+    if not customer.exists:
+        raise not_found("customer", command.customer_id)
+    if customer.is_erased:
+        return []
+    account = given.state(ACCOUNT, account_id(command.customer_id))
+    if account.invoices or account.commitments or account.unapplied_amount:
+        open_things = f"{len(account.invoices)} open invoices, {len(account.commitments)} orders not yet invoiced"
+        message = f"There are {open_things} and {account.unapplied_amount} on account; settle them first."
+        raise Refusal("account_not_settled", message)
+    return [CustomerErased()]
+
+
+def reads_of_customer(command: CustomerCommand, _: Peek) -> Reads:
+    """Erasing looks at what is still owed."""
+    if isinstance(command, EraseCustomer):
+        return Reads(locked=(ACCOUNT.ref(account_id(command.customer_id)),))
+    return Reads()
 
 
 def _add_address(customer: Customer, command: AddAddress) -> Sequence[Event]:
@@ -206,6 +236,6 @@ def _known(names: Sequence[str]) -> tuple[str, ...]:
 
 
 DECIDERS: tuple[Decider[Customer] | Decider[StaffMember], ...] = (
-    Decider(CUSTOMER, decide_customer),
+    Decider(CUSTOMER, decide_customer, reads_of_customer),
     Decider(STAFF_MEMBER, decide_staff_member),
 )

@@ -13,6 +13,7 @@ from warehouse.events.category import DealerTier
 from warehouse.events.customers import (
     Address,
     CustomerAddressAdded,
+    CustomerErased,
     CustomerProfileUpdated,
     CustomerRegistered,
     DealerApplied,
@@ -26,6 +27,7 @@ from warehouse.events.customers import (
     StaffMemberInvited,
 )
 from warehouse.events.event import Recorded
+from warehouse.events.personal import ERASED
 
 CustomerEvent = (
     CustomerRegistered
@@ -36,6 +38,7 @@ CustomerEvent = (
     | DealerRejected
     | DealerTermsChanged
     | DealerSuspended
+    | CustomerErased
 )
 StaffMemberEvent = StaffMemberInvited | StaffMemberAccessChanged | StaffMemberDeactivated
 DealerStatus = Literal["none", "applied", "approved", "rejected", "suspended"]
@@ -111,6 +114,9 @@ def evolve_customer(customer: Customer, recorded: Recorded[CustomerEvent]) -> Cu
                 credit_limit=fact.credit_limit,
                 terms=fact.terms,
             )
+        case CustomerErased():
+            nobody = replace(customer, name=ERASED, email=None, phone=None, company_name=None, addresses=())
+            return replace(nobody, is_erased=True)
         case never:
             assert_never(never)
 
@@ -133,13 +139,20 @@ def _email_claim(email: str | None) -> Iterable[tuple[str, str]]:
     return [("email", email.lower())] if email else []
 
 
+def _customer_status(customer: Customer) -> str:
+    if customer.is_erased:
+        return "erased"
+    return customer.user_type if customer.dealer_status == "none" else customer.dealer_status
+
+
 CUSTOMER: Stream[Customer] = Stream(
     name="customer",
     initial=Customer(),
     evolve=evolve_customer,
-    status=lambda customer: customer.user_type if customer.dealer_status == "none" else customer.dealer_status,
+    status=_customer_status,
     owner=lambda customer: customer.id,
     claims=lambda customer: _email_claim(customer.email),
+    has_personal_claims=True,
 )
 STAFF_MEMBER: Stream[StaffMember] = Stream(
     name="staff_member",
@@ -147,4 +160,5 @@ STAFF_MEMBER: Stream[StaffMember] = Stream(
     evolve=evolve_staff_member,
     status=lambda member: "active" if member.is_active else "inactive",
     claims=lambda member: _email_claim(member.email if member.is_active else None),
+    has_personal_claims=True,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from api.paging import Page, Paged
 from api.refusals import not_found
 from api.views import routed
 from warehouse.log.tables import events
+from warehouse.vault import blanked
 
 ROUTER = routed("/api/v1/events", "events")
 CAUSES_MAX = 50  # a chain is as long as its reactions are deep: about five
@@ -24,7 +26,7 @@ Name = Annotated[str | None, Query(max_length=100)]
 
 
 class EventView(BaseModel):
-    """A fact and its envelope, as the log holds them."""
+    """A fact and its envelope, as the log holds them; words about people read `hidden`."""
 
     id: UUID
     event_type: str
@@ -105,4 +107,5 @@ def event_view(row: Row[Any]) -> EventView:
 
 
 def _fields(row: Row[Any]) -> dict[str, Any]:
-    return {name: one for name, one in row._mapping.items() if name in EventView.model_fields}  # noqa: SLF001
+    fields = {name: one for name, one in row._mapping.items() if name in EventView.model_fields}  # noqa: SLF001
+    return fields | {"data": json.loads(blanked(json.dumps(row.data)))}

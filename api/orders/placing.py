@@ -77,7 +77,7 @@ def credit_hold(customer: Customer, amount: Decimal, given: Given) -> OrderHeld 
 def _refuse_stranger(command: PlaceOrder, customer: Customer, given: Given) -> None:
     if given.exists:
         raise Refusal("order_exists", f"Order {given.ref.id} was placed before.")
-    if not customer.exists or (given.by.is_buyer() and given.by.id != command.customer_id):
+    if not customer.exists or customer.is_erased or (given.by.is_buyer() and given.by.id != command.customer_id):
         raise not_found("customer", command.customer_id)
     if customer.dealer_status == "suspended":
         message = f"The dealer account of {customer.company_name or customer.name} is suspended; please talk to us."

@@ -127,7 +127,7 @@ def reads_of_account(command: AccountCommand, peek: Peek) -> Reads:
     customer = CUSTOMER.ref(command.customer_id)
     match command:
         case GenerateInvoice(order_id=order_id):
-            return Reads(locked=(ORDER.ref(order_id), SERIES.ref(series_id(INVOICES))))
+            return Reads(shared=(customer,), locked=(ORDER.ref(order_id), SERIES.ref(series_id(INVOICES))))
         case IssueCreditNote(order_id=order_id):
             return Reads(shared=(customer,), locked=(*_orders(order_id), SERIES.ref(series_id(CREDIT_NOTES))))
         case HoldAccount():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from api.customers.state import CUSTOMER
+from api.customers.state import CUSTOMER, Customer
 from api.given import Given
 from api.orders.lines import Line
 from api.orders.policy import refuse_twice
@@ -17,6 +17,7 @@ from api.receivables.state import SERIES, Account, Invoice
 from api.refusals import Refusal, not_found
 from warehouse.events.event import Event
 from warehouse.events.receivables import (
+    BillTo,
     CreditNoteAllocated,
     CreditNoteIssued,
     CreditNoteRefunded,
@@ -64,8 +65,17 @@ def decide_invoice(account: Account, command: GenerateInvoice, given: Given) -> 
         terms=order.terms,
         issued_on=given.today,
         due_on=due_on(given.today, order.terms),
+        bill_to=_bill_to(order, given.state(CUSTOMER, command.customer_id)),
     )
     return [*_released(account, order, command, invoice), invoice, *_prepaid(account, command, invoice)]
+
+
+def _bill_to(order: Order, customer: Customer) -> BillTo | None:
+    """The customer as they are called today, at their first address, else where the goods go."""
+    if customer.is_erased or not customer.name:
+        return None
+    address = customer.addresses[0].address if customer.addresses else order.shipping_address
+    return BillTo(name=customer.company_name or customer.name, address=address)
 
 
 def _document_line(line: Line, after: int, before: int) -> InvoiceLine:

@@ -16,6 +16,7 @@ from api.receivables.state import ACCOUNT
 from api.receivables.views import InvoiceView, invoice_view
 from api.refusals import Refusal, not_found
 from warehouse.events.receivables import InvoiceGenerated, InvoiceLine
+from warehouse.log.people import People
 from warehouse.log.tables import events, states
 from warehouse.money import rounded
 
@@ -26,7 +27,7 @@ _ISSUED = _LOG.c.event_type == literal_column("'invoice.generated'", String())
 
 
 def issued_invoice(connection: Connection, invoice_id: UUID, by: Actor) -> InvoiceGenerated:
-    """The invoice of that id, if this caller may see it."""
+    """The invoice of that id as the log holds it, words about people hidden, if this caller may see it."""
     wanted = _invoices().where(_INVOICE_ID.in_([invoice_id]))
     row = connection.execute(wanted).one_or_none()
     issued = None if row is None else InvoiceGenerated.model_validate(row.data)
@@ -93,4 +94,6 @@ def _open_ids(customer_id: UUID | None) -> Select[tuple[UUID]]:
 def _standing(connection: Connection, issued: Sequence[InvoiceGenerated]) -> list[InvoiceView]:
     rows = found_among(connection, ACCOUNT, {account_id(one.customer_id) for one in issued})
     found = [rows[account_id(one.customer_id)] for one in issued]
-    return [invoice_view(one, row.version, row.state) for one, row in zip(issued, found, strict=True)]
+    views = [invoice_view(one, row.version, row.state) for one, row in zip(issued, found, strict=True)]
+    shown = People(connection).reveal([view.model_dump_json() for view in views])
+    return [InvoiceView.model_validate_json(one) for one in shown]

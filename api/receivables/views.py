@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.actor import Actor
+from api.customers.views import AddressView
 from api.receivables.state import Account, OnAccount
 from api.views import Shown, View
 from warehouse.events.customers import PaymentTerms
@@ -36,6 +37,13 @@ class InvoiceLineView(Shown):
     gross: Decimal
 
 
+class BillToView(Shown):
+    """Who an invoice is made out to."""
+
+    name: str
+    address: AddressView | None
+
+
 class InvoiceView(View):
     """An invoice as issued, and what is open on it now. `version` is its account's."""
 
@@ -53,6 +61,7 @@ class InvoiceView(View):
     terms: PaymentTerms
     issued_on: date
     due_on: date
+    bill_to: BillToView | None
     status: InvoiceStatus
     reminder_level: int
 
@@ -149,6 +158,7 @@ def invoice_view(issued: InvoiceGenerated, version: int, account: Account) -> In
         terms=issued.terms,
         issued_on=issued.issued_on,
         due_on=issued.due_on,
+        bill_to=BillToView.model_validate(issued.bill_to) if issued.bill_to else None,
         status=status,
         reminder_level=0 if standing is None else standing.reminder_level,
     )

@@ -6,7 +6,6 @@
 -- column: channel | storefront, api, bulk, staff or import.
 -- column: location | The warehouse that serves it.
 -- column: reference | The buyer's own reference.
--- column: notes | Words with the order.
 -- column: status | pending, processing, shipped, delivered or cancelled: the three axes in one word.
 -- column: lifecycle | placed, held, confirmed, closed, cancelled or expired.
 -- column: fulfillment_status | unfulfilled, partially_shipped, shipped, delivered, partially_returned or returned.
@@ -172,7 +171,6 @@ select
     placed.channel,
     placed.location,
     placed.reference,
-    placed.notes,
     case
         when axes.lifecycle in ('cancelled', 'expired') then 'cancelled'
         when axes.is_delivered then 'delivered'

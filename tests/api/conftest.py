@@ -10,6 +10,7 @@ from sqlalchemy import text
 from api.handle import Request, handle, handle_all
 from api.rules import Rules
 from warehouse.log.append import peek
+from warehouse.log.people import People
 
 
 @pytest.fixture
@@ -24,7 +25,8 @@ def writer(database):
 def state(writer):
     def look(stream, id):
         with writer.connect() as connection:
-            return next((stream.parse(found.state) for found in peek(connection, [id])), None)
+            shown = People(connection).reveal([found.state for found in peek(connection, [id])])
+            return next((stream.parse(one) for one in shown), None)
 
     return look
 

@@ -34,7 +34,7 @@ def test_an_address_belongs_to_one_person(writer, count):
     for wish in (mallory, colleague):
         with pytest.raises(Refusal, match="email_taken") as refused:
             handle(writer, asked(wish, key="other"), RULES)
-        assert refused.value.message == 'the email "eve@example.org" belongs to another'
+        assert refused.value.message == "the email belongs to another"
     assert count("events") == 1
 
 

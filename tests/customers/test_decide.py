@@ -14,6 +14,7 @@ from api.customers.commands import (
     ChangeDealerTerms,
     ChangeStaffAccess,
     DeactivateStaffMember,
+    EraseCustomer,
     InviteStaffMember,
     RegisterCustomer,
     RejectDealer,
@@ -23,9 +24,11 @@ from api.customers.commands import (
 from api.customers.decide import ADDRESSES_MAX
 from api.customers.policy import ALIASES, FUNCTIONS, slugs
 from api.customers.state import CUSTOMER, STAFF_MEMBER, Customer, NamedAddress, StaffMember
+from api.receivables.commands import account_id
 from warehouse.events.customers import (
     Address,
     CustomerAddressAdded,
+    CustomerErased,
     CustomerProfileUpdated,
     CustomerRegistered,
     DealerApplied,
@@ -37,6 +40,7 @@ from warehouse.events.customers import (
     StaffMemberDeactivated,
     StaffMemberInvited,
 )
+from warehouse.events.receivables import CreditCommitted
 from warehouse.ids import named
 
 EVE = UUID(int=1)
@@ -55,6 +59,31 @@ CHANGE = ChangeDealerTerms(customer_id=EVE, **TERMS | {"tier": "distributor"}, r
 SUSPEND = SuspendDealer(customer_id=EVE, reason="unpaid")
 PROFILE = UpdateProfile(customer_id=EVE, name="Eva", email="eva@example.org")
 ADDRESS = AddAddress(customer_id=EVE, label="home", address=HOME)
+
+
+ERASE = EraseCustomer(customer_id=EVE)
+
+
+def test_who_is_square_with_the_house_is_erased(history, actors):
+    erased = history.given(REGISTERED, CustomerAddressAdded(label="home", address=HOME)).when(ERASE)
+
+    after = erased.then(CustomerErased()).state
+    assert (after.name, after.email, after.addresses, after.country) == ("erased", None, (), "GB")
+    assert (CUSTOMER.status(after), list(CUSTOMER.claims(after))) == ("erased", [])
+    erased.when(ERASE).then()
+    erased.when(PROFILE).refused("customer_not_found", "not_found")
+    erased.when(RegisterCustomer(customer_id=EVE, name="Eve")).refused("customer_exists")
+
+
+def test_who_owes_or_is_owed_something_is_not_erased_yet(history):
+    order = CreditCommitted(customer_id=EVE, order_id=UUID(int=9), amount=Decimal(10))
+    waiting = history.given(REGISTERED).given(order, of=account_id(EVE))
+    waiting.when(ERASE).refused("account_not_settled")
+
+
+def test_erasing_is_for_staff_of_customers_and_for_people_there_are(history, actors):
+    history.given(REGISTERED).when(ERASE, by=actors.consumer(EVE)).refused("erasure_forbidden", "forbidden")
+    history.when(ERASE).refused("customer_not_found", "not_found")
 
 
 def test_anybody_registers_as_a_consumer(history, actors):

@@ -41,7 +41,9 @@ def log_of() -> Callable[[Engine], list[Row[Any]]]:
     """All that a plan must determine, in the order of the log."""
 
     def log(engine: Engine) -> list[Row[Any]]:
-        columns = "id, event_type, aggregate_id, version, effective_at, created_by, data"
+        # words about people lie hidden under keys that are random in each database
+        blank = "regexp_replace(data::text, 'hidden:1:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+', 'hidden', 'g')::jsonb as data"
+        columns = f"id, event_type, aggregate_id, version, effective_at, created_by, {blank}"
         with engine.connect() as connection:
             return list(connection.execute(text(f"select {columns} from jovey.events order by position")).all())
 

@@ -184,7 +184,8 @@ def test_registering_opens_an_account_once(town):
 
 
 def test_the_signing_key_is_made_once_and_for_its_owner_alone(tmp_path):
-    from api.auth.tokens import SecretKeyUnusable, signing_key
+    from api.auth.tokens import signing_key
+    from warehouse.installation import SecretKeyUnusable
     from warehouse.settings import Settings
 
     settings = Settings(home=tmp_path / "new")

@@ -168,3 +168,29 @@ def test_another_ones_invoice_is_not_found(town):
         assert (answer.status_code, answer.json()["code"]) == (404, "invoice_not_found")
     assert other.get("/api/v1/ar/invoices").json()["items"] == []
     assert other.get("/api/v1/dealers/account").status_code == 404
+
+
+def test_a_search_goes_on_where_its_page_ended(town, monkeypatch):
+    monkeypatch.setattr("api.reading.SCAN_ROWS", 2)
+    for n in range(5):
+        town.consumer(f"asha{n}")
+    town.consumer("bela")
+    sten = town.staff()
+    found, address = [], "/api/v1/customers?search=ASHA&limit=2"
+    while address:
+        page = sten.get(address).json()
+        found += [one["name"] for one in page["items"]]
+        address = page["next"]
+    assert found == ["Asha4", "Asha3", "Asha2", "Asha1", "Asha0"]
+
+
+def test_a_search_looks_through_so_many_at_a_time_and_says_where_to_go_on(town, monkeypatch):
+    monkeypatch.setattr("api.reading.SCAN_ROWS", 1)
+    monkeypatch.setattr("api.reading.SCANNED_MAX", 2)
+    for name in ("asha", "bela", "chen"):
+        town.consumer(name)
+    sten = town.staff()
+    first = sten.get("/api/v1/customers?search=asha").json()
+    assert first["items"] == []
+    second = sten.get(first["next"]).json()
+    assert [one["name"] for one in second["items"]] == ["Asha"]

@@ -11,6 +11,7 @@ from api.orders.commands import RecordCredit, RecordPayment
 from api.receivables.commands import AssignDocumentNumber, CreditedLine, GenerateInvoice, IssueCreditNote
 from warehouse.events.orders import OrderCredited, OrderLineReturned
 from warehouse.events.receivables import (
+    BillTo,
     CreditNoteAllocated,
     CreditNoteIssued,
     CreditNoteRefunded,
@@ -83,6 +84,7 @@ def test_what_ships_is_invoiced_and_takes_over_its_credit(history, shop, noon):
             terms="net_30",
             issued_on=noon.date(),
             due_on=noon.date() + timedelta(days=30),
+            bill_to=BillTo(name="Dara Pumps", address=None),
         ),
     )
     outcome.causes(AssignDocumentNumber(series="INV", number="INV-000001", document_id=invoice_id))

@@ -299,7 +299,10 @@ def test_the_log_only_grows_even_for_its_superuser(engine, log, statement, as_re
         ("jovey_agent", "select * from jovey.states"),
         ("jovey_lake", "select * from jovey.events"),
         ("jovey_lake_read", "select * from jovey.events"),
-        ("jovey_erase", "select * from jovey.states"),
+        ("jovey_erase", "select * from jovey.credentials"),
+        ("jovey_erase", "insert into jovey.person_keys (key_id) values (gen_random_uuid())"),
+        ("jovey_append", "delete from jovey.person_keys"),
+        ("jovey_tail", "select * from jovey.person_keys"),
     ],
 )  # fmt: skip
 def test_every_role_keeps_to_its_door(acting, role, statement):
@@ -316,6 +319,7 @@ def test_every_role_keeps_to_its_door(acting, role, statement):
         ("jovey_read", "select * from jovey.events, jovey.states"),
         ("jovey_tail", "select * from jovey.events"),
         ("jovey_agent", "select * from jovey.events"),
+        ("jovey_erase", "select * from jovey.events, jovey.person_keys"),
     ],
 )
 def test_every_role_gets_through_its_own(acting, role, statement):

@@ -32,6 +32,12 @@ VERBS = {
     "delete tail cuts": "delete from jovey.tail_cuts",
     "write states": "update jovey.states set version = 9",
     "write receipts, claims": "delete from jovey.command_receipts; delete from jovey.unique_claims",
+    "read keys of people": "select * from jovey.person_keys",
+    "make keys of people": """insert into jovey.person_keys (key_id, person_id, wrapped_key, master_id)
+        values (gen_random_uuid(), gen_random_uuid(), '', 'm')""",
+    "change keys of people": "update jovey.person_keys set wrapped_key = ''",
+    "destroy keys of people": "delete from jovey.person_keys",
+    "destroy sign-ins": "delete from jovey.sessions where person_id is null",
     "read seals": "select * from jovey.seals, jovey.seal_leaves",
     "add seals": "insert into jovey.seal_leaves values (1, 1, '')",
     "change seals": "update jovey.seals set form = 1",

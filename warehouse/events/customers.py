@@ -68,9 +68,9 @@ class DealerApplied(Event):
     type: ClassVar[str] = "dealer.applied"
     subject: ClassVar[str | None] = "aggregate_id"
 
-    company_name: str
-    tax_number: str | None = None
-    message: str = ""
+    company_name: PersonalText = Field(description="Often the name of its owner.")
+    tax_number: PersonalText | None = None
+    message: PersonalText = ""
 
 
 class DealerApproved(Event):
@@ -118,6 +118,15 @@ class DealerSuspended(Event):
     subject: ClassVar[str | None] = "aggregate_id"
 
     reason: str
+
+
+class CustomerErased(Event):
+    """A person was erased: the key to what was written about them is destroyed, and these words with it."""
+
+    stream: ClassVar[str] = "customer"
+    type: ClassVar[str] = "customer.erased"
+    subject: ClassVar[str | None] = "aggregate_id"
+    erases_subject: ClassVar[bool] = True
 
 
 class StaffMemberInvited(Event):

@@ -14,8 +14,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 DATA_BYTES_MAX = 1_048_576  # a 2,000-line order is about 400 KB
 
 
+@dataclass(frozen=True, slots=True)
 class Personal:
-    """Marks a field about a living person: kept out of the lake, encrypted in the log (issue: erasure)."""
+    """Marks a field about a living person: kept out of the lake, hidden in the log under the person's key.
+
+    What the law wants kept, whoever asks for erasure, is `in_books`: hidden under the key of that year's books instead.
+    """
+
+    in_books: bool = False
 
 
 def _two_places(amount: Decimal) -> Decimal:
@@ -43,7 +49,8 @@ class Event(BaseModel):
 
     `stream` is the aggregate_type the fact stands in; `type` its stored name (`noun.past_tense`), never an import path;
     `schema_version` grows when the fields change (an upcast step keeps the old payloads readable);
-    `subject` names the field that identifies the living person the fact is about, if there is one.
+    `subject` names the field that identifies the living person the fact is about, if there is one; where the fact
+    `erases_subject`, that person's key is destroyed in its transaction.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +59,7 @@ class Event(BaseModel):
     type: ClassVar[str]
     schema_version: ClassVar[int] = 1
     subject: ClassVar[str | None] = None
+    erases_subject: ClassVar[bool] = False
 
     @classmethod
     def table(cls) -> str:

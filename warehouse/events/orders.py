@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from warehouse.events.customers import Address, PaymentTerms
-from warehouse.events.event import Amount, Event, Part, Personal, Rate, UnitPrice
+from warehouse.events.event import Amount, Event, Part, Personal, PersonalText, Rate, UnitPrice
 
 LineKind = Literal["product", "charge", "discount"]
 
@@ -60,7 +60,7 @@ class OrderPlaced(Event):
     shipping_address: Annotated[Address | None, Personal()] = None
     backorder: bool = Field(False, description="Lines beyond the stock wait for it instead of being refused.")
     reference: str | None = None
-    notes: str | None = None
+    notes: PersonalText | None = None
     expires_at: datetime | None = Field(
         None, description="Unpaid by this instant the order has lapsed; none on credit terms."
     )

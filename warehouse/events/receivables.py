@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from warehouse.events.customers import PaymentTerms
-from warehouse.events.event import Amount, Event, Part, Rate, UnitPrice
+from warehouse.events.customers import Address, PaymentTerms
+from warehouse.events.event import Amount, Event, Part, Personal, Rate, UnitPrice
 from warehouse.events.orders import LineKind
 
 PaymentMethod = Literal["bank_transfer", "card", "cash", "cheque", "sandbox"]
@@ -28,6 +28,13 @@ class InvoiceLine(Part):
     net: Amount
     tax: Amount
     gross: Amount
+
+
+class BillTo(Part):
+    """Who an invoice is made out to, as the law wants it on the document."""
+
+    name: str
+    address: Address | None
 
 
 class DocumentNumberAssigned(Event):
@@ -62,6 +69,9 @@ class InvoiceGenerated(Event):
     terms: PaymentTerms
     issued_on: date
     due_on: date
+    bill_to: Annotated[BillTo | None, Personal(in_books=True)] = Field(
+        None, description="Who it is made out to; readable while the books of its year must be kept."
+    )
 
 
 class InvoiceSent(Event):

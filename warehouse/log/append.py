@@ -21,11 +21,12 @@ RETRYABLE = frozenset({VERSION_CONFLICT, ANSWERED_BEFORE, "40001", "40P01", "55P
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A stream's folded state as stored, as JSON text."""
+    """A stream's folded state as stored, as JSON text; of a person also their key's id, the wrapped key behind it."""
 
     ref: Ref
     version: int
     state: str
+    key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,11 @@ def load(connection: Connection, *, shared: Iterable[UUID] = (), locked: Iterabl
     One round trip. `shared` rows may be read by others meanwhile, `locked` rows may not be loaded by others.
     """
     rows = connection.exec_driver_sql(
-        "select aggregate_id, aggregate_type, version, state::text as state from jovey.load(%s::uuid[], %s::uuid[])",
+        f"select aggregate_id, aggregate_type, version, state::text as state, {_KEY} as key"
+        " from jovey.load(%s::uuid[], %s::uuid[])",
         (list(shared), list(locked)),
     )
-    return [Loaded(Ref(row.aggregate_type, row.aggregate_id), row.version, row.state) for row in rows]
+    return [Loaded(Ref(row.aggregate_type, row.aggregate_id), row.version, row.state, row.key) for row in rows]
 
 
 def peek(connection: Connection, ids: Iterable[UUID]) -> list[Loaded]:
@@ -179,6 +181,10 @@ def _states(folded: Sequence[Folded]) -> tuple[list[Any], ...]:
 def _columns(claims: Sequence[Claim]) -> tuple[list[str], list[str], list[UUID]]:
     return [c.scope for c in claims], [c.key for c in claims], [c.holder_id for c in claims]
 
+
+# a subquery, not a join: only the rows of people pay for it
+_KEY = """case when aggregate_type in ('customer', 'staff_member') then
+    (select uuid_send(key_id) || wrapped_key from jovey.person_keys where person_id = aggregate_id) end"""
 
 # Arrays travel in binary: as text, every quote in every JSON document would be escaped in Python.
 _STREAMS = ("uuid", "varchar", "integer")

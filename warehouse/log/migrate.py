@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from warehouse.log.people import claim_key
 from warehouse.postgres import Database
 
 ROLES = ("owner", "append", "read", "tail", "erase", "agent", "lake", "lake_read")
@@ -27,7 +28,19 @@ def migrate(database: Database) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        _hide_claims(connection, database)
     engine.dispose()
+
+
+def _hide_claims(connection: Connection, database: Database) -> None:
+    """E-mail addresses that an older version claimed in plain become keyed hashes; their log still holds them plain."""
+    plain = connection.execute(text("select key from jovey.unique_claims where scope = 'email' and key like '%@%'"))
+    keys = [row.key for row in plain]
+    if keys and database.master_key is not None:
+        kept = [{"key": key, "kept": claim_key(connection, "email", key)} for key in keys]
+        connection.execute(
+            text("update jovey.unique_claims set key = :kept where scope = 'email' and key = :key"), kept
+        )
 
 
 def revision_at(connection: Connection) -> str | None:

@@ -1,0 +1,114 @@
+"""`jovey erase` and `jovey export-person`: what a person may ask of whoever keeps their data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from api.actor import system
+from api.customers.commands import EraseCustomer
+from api.handle import Request, handle
+from api.refusals import Refusal
+from api.rules import rules_of
+from warehouse.clock import now
+from warehouse.ids import new_id
+from warehouse.log.migrate import migrate
+from warehouse.log.people import People, claim_key
+from warehouse.postgres import open_database
+from warehouse.settings import Settings
+
+
+class CannotHelp(Exception):
+    """What a person asked for cannot be done; the message is one sentence for the operator."""
+
+
+def erase(settings: Settings, who: str) -> UUID:
+    """Erase a customer, by id or e-mail address; afterwards nobody can read what was written about them.
+
+    Their facts stay, with the words gone. Raises CannotHelp.
+    """
+    with _engine(settings, "jovey_erase") as engine:
+        with engine.connect() as connection:
+            person_id = _person_id(connection, who)
+        at = now()
+        try:
+            handle(engine, Request(EraseCustomer(customer_id=person_id), new_id(at), _OPERATOR, at), rules_of(settings))
+        except Refusal as refusal:
+            raise CannotHelp(refusal.message) from refusal
+    return person_id
+
+
+def export_person(settings: Settings, who: str, file: Path) -> int:
+    """Write everything about one person as JSON (GDPR article 20), for its owner alone; returns the number of facts.
+
+    By id or e-mail address. Raises CannotHelp.
+    """
+    with _engine(settings, "jovey_append") as engine, engine.connect() as connection:
+        told = portrait(connection, _person_id(connection, who))
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    return len(told["facts"])
+
+
+def portrait(connection: Connection, person_id: UUID) -> Mapping[str, Any]:
+    """All that is held about a person: states, facts, sign-ins; readable as long as their key exists."""
+    people = People(connection)
+    parts = {}
+    for name, query in _PARTS.items():
+        rows = connection.execute(text(query), {"person_id": person_id}).scalars().all()
+        parts[name] = [json.loads(one) for one in people.reveal(rows)]
+    return {"person_id": str(person_id), "as_of": now().isoformat(), **parts}
+
+
+def _person_id(connection: Connection, who: str) -> UUID:
+    try:
+        return UUID(who)
+    except ValueError:
+        key = claim_key(connection, "email", who.strip().lower())
+    found: UUID | None = connection.execute(_BY_EMAIL, {"key": key}).scalar_one_or_none()
+    if found is None:
+        raise CannotHelp(f"Nobody here has the e-mail address {who}; `jovey user list` shows who there is.")
+    return found
+
+
+@contextmanager
+def _engine(settings: Settings, role: str) -> Iterator[Engine]:
+    with open_database(settings) as database:
+        migrate(database)
+        engine = database.engine(role, statement_timeout_s=60)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+_OPERATOR = system("operator")
+_BY_EMAIL = text("select aggregate_id from jovey.unique_claims where scope = 'email' and key = :key")
+_PARTS = {
+    "states": """
+        select jsonb_build_object('kind', aggregate_type, 'id', aggregate_id, 'status', status,
+               'created_at', created_at, 'updated_at', updated_at, 'state', state)::text
+          from jovey.states where owner_id = :person_id or aggregate_id = :person_id
+         order by created_at, aggregate_id""",
+    "facts": """
+        select jsonb_build_object('event', event_type, 'id', id, 'stream', aggregate_type, 'stream_id', aggregate_id,
+               'version', version, 'effective_at', effective_at, 'created_at', created_at, 'created_by', created_by,
+               'data', data)::text
+          from jovey.events
+         where subject_id = :person_id or aggregate_id = :person_id
+            or aggregate_id in (select aggregate_id from jovey.states where owner_id = :person_id)
+         order by position""",
+    "sign_ins": """
+        select jsonb_build_object('since', created_at, 'until', expires_at, 'revoked_at', revoked_at)::text
+          from jovey.sessions where person_id = :person_id order by created_at""",
+    "password": """
+        select jsonb_build_object('changed_at', changed_at)::text
+          from jovey.credentials where person_id = :person_id""",
+}
