@@ -87,7 +87,7 @@ def shop(town: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for a file of tests, told to call nobody. While it is open no test may run an event loop of its own."""
+    """One Chromium for a file of tests; while it is open no other test of the process may run an event loop."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield chromium
