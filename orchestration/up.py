@@ -125,7 +125,7 @@ def _only_one(home: Path) -> Iterator[None]:
 
 def _show(addresses: Addresses, console: Console) -> None:
     table = Table(title="Jovey is up", show_header=False)
-    table.add_row("API", addresses.api)
+    table.add_row("Shop and API", addresses.api)
     table.add_row("API documentation", f"{addresses.api}/docs")
     table.add_row("Staff screens", addresses.staff)
     table.add_row("Dagster", addresses.dagster)

@@ -40,7 +40,9 @@ _NUMBERS = count(1)
 def impatient(database):
     """Writers' connections that are the first to notice a deadlock."""
     conninfo = database.libpq("jovey_append", deadlock_timeout="10", lock_timeout="5000")
-    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo))
+    known = {"master_key": database.master_key}
+    creator = lambda: psycopg.connect(conninfo)  # noqa: E731
+    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=creator, execution_options=known)
     yield engine
     engine.dispose()
 
