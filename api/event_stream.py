@@ -70,6 +70,8 @@ class EventStream(Response):
         await asyncio.wait_for(farewell, FAREWELL_SECONDS_MAX)
 
     async def _pump(self, listener: Listener, send: Send) -> None:
+        if listener.over.is_set():  # let go before they began: they have no place that could be told
+            return
         async for frame in self._frames(listener):
             await send({"type": "http.response.body", "body": frame.encode(), "more_body": True})
 

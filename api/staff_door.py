@@ -57,7 +57,7 @@ class StaffDoor:
                 request.method,
                 self._target("http", self._address, request.scope),
                 headers=_passed(request.scope["headers"], _HOP_BY_HOP),
-                content=request.stream() if request.headers.get("content-length", "0") != "0" else None,
+                content=request.stream() if _has_body(request) else None,
             )
             try:
                 answer = await client.send(asked, stream=True)
@@ -104,6 +104,10 @@ class StaffDoor:
         path = scope.get("raw_path") or scope["path"].encode()
         query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
         return f"{scheme}://{host}{path.decode('latin-1')}{query}"
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 def _passed(headers: Iterable[tuple[bytes, bytes]], dropped: frozenset[str]) -> Headers:

@@ -26,12 +26,13 @@ from dashboards.company import Company, company
 from dashboards.draw import moment, plain, span, whole
 from dashboards.glance import Glance, explained
 from dashboards.lake import NotThere
-from dashboards.people import Person, Unreachable
+from dashboards.people import GRACE_SECONDS, Person, Unreachable
 from warehouse.clock import now
 
 ICON = Path(__file__).parents[1] / "api" / "static" / "icon.svg"
 BEHIND_SECONDS_MAX = 20.0  # older than this, what waits to be seen is worth a banner
 _LOOK_AGAIN = "30s"
+_VOUCHED = "vouched_at"
 _EVERYONE: frozenset[str] = frozenset()
 
 
@@ -118,8 +119,9 @@ def _signed_in(opened: Company) -> Glance:
     is_answered = True
     try:
         person = opened.people.behind(token)
+        st.session_state[_VOUCHED] = now() if person is not None else None
     except Unreachable:
-        person, is_answered = _as_at_the_gate(told), False
+        person, is_answered = _in_grace(told), False
     if person is None or not person.is_staff:
         words = "Your session is over: you signed out, or it ended by itself."
         st.info(words, title="Sign in again", icon=":material/lock:")
@@ -128,8 +130,11 @@ def _signed_in(opened: Company) -> Glance:
     return Glance(opened, person, token, is_answered=is_answered)
 
 
-def _as_at_the_gate(told: Mapping[str, Any]) -> Person:
-    """Who came in, in the words of our own gate, while the API cannot say how they stand now."""
+def _in_grace(told: Mapping[str, Any]) -> Person | None:
+    """Who came in, in the words of our own gate, for a while after the API last stood by them; else nobody."""
+    vouched_at = st.session_state.setdefault(_VOUCHED, now())  # a first run comes right after the gate
+    if vouched_at is None or (now() - vouched_at).total_seconds() > GRACE_SECONDS:
+        return None
     functions = frozenset(filter(None, (told.get("functions") or "").split(",")))
     return Person(told.get("sub") or "", "staff", unquote(told.get("name") or ""), functions)
 

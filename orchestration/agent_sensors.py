@@ -18,6 +18,7 @@ from warehouse.lake.attach import LakeMissing
 
 TICK_SECONDS = 5
 LOOK_AGAIN = timedelta(seconds=30)  # after a run was asked for: its proposals are in the lake by then, or it failed
+ONCE_IN = timedelta(minutes=10)  # a set whose run proposed nothing, as when all of it was refused
 SENSORS = {"reorder": "reorder_due", "pricing": "price_review_due"}
 
 
@@ -71,16 +72,19 @@ def round_due(agent: Agent[Any], job: UnresolvedAssetJobDefinition) -> dg.Sensor
                 found = look(agent, reader, office.settings, at)
         except (LakeMissing, duckdb.CatalogException):
             return dg.SkipReason("the lake does not have the tables yet")
-        failures = next((number for number, run in enumerate(ended) if not run.has_failed), len(ended))
-        return _asked(context, found, version, at, failures)
+        return _asked(context, found, version, at, is_retry=bool(ended) and ended[0].has_failed)
 
     return sensor
 
 
 def _asked(
-    context: dg.SensorEvaluationContext, found: Round[Any], version: int, at: datetime, failures: int
+    context: dg.SensorEvaluationContext, found: Round[Any], version: int, at: datetime, *, is_retry: bool
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run for what is undecided; the same set is asked for once, and once more after each failure."""
+    """A run for what is undecided; the same set is asked for once in a while, and after each failure's pause.
+
+    Dagster starts a run of one key once and for ever: a key without the time would leave a set undecided whose run came
+    to nothing.
+    """
     undecided = found.undecided
     if not undecided:
         context.update_cursor(Glance(version, found.past.next_expiry).words())
@@ -90,6 +94,11 @@ def _asked(
     key = hashlib.sha256(names.encode()).hexdigest()[:32]
     subjects = ", ".join(one.case.subject for one in undecided[:5])
     return dg.RunRequest(
-        run_key=f"{found.agent.name} {key} {failures}",
+        run_key=f"{found.agent.name} {key} {_turn(at, is_retry=is_retry)}",
         tags={"jovey/trigger": f"{len(undecided)} due: {subjects}"[:200]},
     )
+
+
+def _turn(at: datetime, *, is_retry: bool) -> int:
+    """The part of a run's key that time moves: every ONCE_IN, after a failure every second, behind its pause."""
+    return int(at.timestamp()) if is_retry else int(at.timestamp() // ONCE_IN.total_seconds())

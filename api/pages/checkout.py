@@ -27,7 +27,7 @@ from api.receivables.paying import pay_address
 from api.refusals import Refusal
 from warehouse.clock import now
 from warehouse.events.customers import PaymentTerms
-from warehouse.ids import derived
+from warehouse.ids import derived, new_id
 
 ROUTER = APIRouter()
 
@@ -82,7 +82,7 @@ def place(request: Request, here: Here, who: Visit, fields: Form) -> Response:
     buyer, address = who.buyer, _chosen(who)
     before = _order(here, who)
     if before is not None:
-        return _onward(here, who, before)
+        return _again(here, who, before)
     if not who.cart.lines:
         return to("/orders")
     if address is None:
@@ -98,6 +98,16 @@ def place(request: Request, here: Here, who: Visit, fields: Form) -> Response:
 def terms_of(buyer: Customer) -> PaymentTerms:
     """How this buyer pays, as placing an order decides it (api/orders/placing.py)."""
     return "immediate" if buyer.dealer_status != "approved" or buyer.credit_limit == 0 else buyer.terms
+
+
+def _again(here: House, who: Visitor, order: Order) -> Response:
+    """On to the order that the cart became; a cart that was changed since, its answer being lost, is a new one."""
+    ordered = [(line.sku, line.quantity) for line in order.lines]
+    if not who.cart.lines or ordered == [(line.sku, line.quantity) for line in who.cart.lines]:
+        return _onward(here, who, order)
+    who.carry(replace(who.cart, id=new_id(now())))
+    who.tell("note", f"Order {order.number} was placed before you changed the cart. What is in it now is another one.")
+    return to("/checkout/payment")
 
 
 def _command(who: Visitor, buyer: Customer, address: NamedAddress, fields: Form) -> PlaceOrder:

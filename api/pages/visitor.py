@@ -46,7 +46,10 @@ class Visitor:
 
     @property
     def buyer(self) -> Customer:
-        """The customer who is signed in; raises Unauthenticated for anybody else."""
+        """The customer who is signed in; raises Unauthenticated for nobody, Refusal for colleagues."""
+        if self.customer is None and self.by.kind != "anonymous":
+            message = "This page is for customers; what customers bought is in the staff screens."
+            raise Refusal("not_a_buyer", message, kind="forbidden")
         if self.customer is None:
             raise Unauthenticated("not_signed_in", "Sign in first.")
         return self.customer

@@ -83,9 +83,9 @@ class PaymentProvider(Protocol):
 
 
 def intent_for(order: Order, currency: str) -> Intent:
-    """An intent to pay the rest of an order."""
+    """An intent to pay the rest of an order; what was paid and given back before is another one."""
     assert order.id is not None and order.customer_id is not None
-    id = derived(order.id, "payment intent", str(order.net_paid), str(order.due))
+    id = derived(order.id, "payment intent", str(order.paid), str(order.refunded), str(order.due))
     return Intent(id, order.id, order.number, order.customer_id, order.due - order.net_paid, currency)
 
 

@@ -19,6 +19,7 @@ from uuid import UUID
 import duckdb
 import psutil
 import psycopg
+from rich.console import Console
 
 from api.category.commands import CreateProduct
 from api.client import Client
@@ -44,6 +45,7 @@ _AGE_SECONDS_MAX = 20.0  # what a dashboard may be behind the log, at any moment
 _LAG_SECONDS_MAX, _STOP_SECONDS_MAX = 15.0, 10.0
 _ERROR = re.compile(r"\b(ERROR|CRITICAL|Traceback|FATAL|PANIC)\b")
 _MEGABYTE = 1024**2
+_SHOWN_MAX = 20
 _LOOK_SECONDS = 0.1
 
 
@@ -67,14 +69,15 @@ def soak(minutes: float) -> list[Figure]:
                 lag = _lag(shop, lake)
             restarts = len(began - _programs(supervisor))
             stop = _stop_seconds(supervisor)
-        errors = sum(1 for log in sorted((settings.home / "logs").glob("*.log")) for _ in _errors(log))
+        errors = [line for log in sorted((settings.home / "logs").glob("*.log")) for line in _errors(log)]
+        Console(stderr=True).print(*errors[:_SHOWN_MAX], sep="\n", markup=False)
         left = [process for process in began if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
         faults = examine(settings)
     return [
         *_steadiness(samples),
         Figure("orders placed a second", len(shop.placed_at) / (minutes * 60), "orders/s"),
         at_most("age of the lake, longest", max(sample.age_seconds for sample in samples), "s", _AGE_SECONDS_MAX),
-        at_most("lines of logs that speak of errors", errors, "lines", 0),
+        at_most("lines of logs that speak of errors", len(errors), "lines", 0),
         at_most("programs started again", restarts, "programs", 0),
         at_most("last order to the lake", lag, "s", _LAG_SECONDS_MAX),
         at_most("stop by Ctrl-C", stop, "s", _STOP_SECONDS_MAX),
@@ -183,7 +186,7 @@ def _age_seconds(shop: Shop, lake: Reader) -> float:
 
 def _errors(log: Path) -> Iterator[str]:
     with log.open(encoding="utf-8", errors="replace") as lines:
-        yield from (line for line in lines if _ERROR.search(line))
+        yield from (f"{log.name}: {line.rstrip()}" for line in lines if _ERROR.search(line))
 
 
 def _lag(shop: Shop, lake: Reader) -> float:

@@ -17,7 +17,7 @@ from assets.agent_assets import AGENTS, agent_asset
 from assets.lake import Lake
 from assets.procurement.agent import REORDER
 from assets.rounds import Office, look, spent_today, work
-from orchestration.agent_sensors import Glance, round_due
+from orchestration.agent_sensors import ONCE_IN, Glance, _turn, round_due
 from orchestration.demo.advise import HouseDesk, advise
 from orchestration.resources import KeptReader, house_resources, open_desk
 from orchestration.sensors import Finished, seconds_to_wait
@@ -81,11 +81,17 @@ def test_a_tick_asks_for_one_run_and_the_next_waits_for_it(tick):
     assert skipped.skip_message == "the lake has not moved"
 
 
-def test_what_was_asked_for_and_is_still_undecided_is_asked_for_under_the_same_key(tick):
+def test_what_was_asked_for_and_is_still_undecided_is_asked_for_once_in_a_while(tick):
     asked, cursor = tick()
     later = Glance.read(cursor)
     again, _ = tick(Glance(later.version, clock.now() - timedelta(seconds=1)).words())
-    assert again.run_key == asked.run_key  # Dagster starts a run of one key once
+    assert again.run_key.split()[:2] == asked.run_key.split()[:2]  # the same set; Dagster starts a run of one key once
+
+
+def test_a_key_lasts_ten_minutes_and_after_a_failure_no_longer_than_its_pause(noon_of_march):
+    soon, later = noon_of_march + timedelta(seconds=5), noon_of_march + ONCE_IN
+    assert _turn(noon_of_march, is_retry=False) == _turn(soon, is_retry=False) != _turn(later, is_retry=False)
+    assert _turn(noon_of_march, is_retry=True) != _turn(soon, is_retry=True)
 
 
 def test_a_lake_without_tables_is_waited_for(tick, told_company, office, tmp_path, database):
@@ -107,7 +113,7 @@ def test_a_run_that_failed_is_asked_for_again_after_a_pause_under_another_key(ti
         skipped, _ = tick(instance=instance)
         assert skipped.skip_message.startswith("the last run failed; trying again in")
     assert seconds_to_wait([Finished(has_failed=True, seconds_ago=6)]) == 0
-    assert asked.run_key.endswith(" 0")
+    assert asked.run_key.startswith("reorder ")
 
 
 @pytest.mark.parametrize(

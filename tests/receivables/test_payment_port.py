@@ -20,7 +20,7 @@ from api.handle import Request, handle
 from api.orders.commands import CancelOrder, PlaceOrder
 from api.orders.state import ORDER
 from api.reading import find
-from api.receivables.commands import ReceivePayment, account_id
+from api.receivables.commands import ReceivePayment, RefundPayment, account_id
 from api.receivables.paying import provider_named, settle_webhook
 from api.receivables.payment_port import (
     INTENT_LIFETIME,
@@ -100,6 +100,16 @@ def test_an_order_is_confirmed_when_its_money_comes_in(till):
     assert (till.order.lifecycle, till.order.payment, till.order.paid) == ("confirmed", "paid", Decimal("200.00"))
     (payment,) = till.account.payments.values()
     assert payment.order_id == till.order_id
+
+
+def test_what_was_paid_and_given_back_can_be_paid_again(till):
+    till.tell(*till.message())
+    (payment_id,) = till.account.payments
+    till.send(RefundPayment(customer_id=ASHA, payment_id=payment_id, amount=Decimal(200), reason="at their wish"))
+    assert till.order.net_paid == 0
+    again = till.tell(*till.message())
+    assert again.json() == {"result": "paid", "is_repeated": False}, again.text
+    assert till.order.net_paid == Decimal("200.00")
 
 
 def test_a_message_that_comes_again_has_no_second_effect(till):
