@@ -68,9 +68,10 @@ def soak(minutes: float) -> list[Figure]:
                 samples = list(_samples(shop, lake, supervisor, database, minutes * 60))
                 lag = _lag(shop, lake)
             restarts = len(began - _programs(supervisor))
+            # before the stop: it interrupts a run that is under way, and Dagster calls that an error
+            errors = [line for log in sorted((settings.home / "logs").glob("*.log")) for line in _errors(log)]
+            Console(stderr=True).print(*errors[:_SHOWN_MAX], sep="\n", markup=False)
             stop = _stop_seconds(supervisor)
-        errors = [line for log in sorted((settings.home / "logs").glob("*.log")) for line in _errors(log)]
-        Console(stderr=True).print(*errors[:_SHOWN_MAX], sep="\n", markup=False)
         left = [process for process in began if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
         faults = examine(settings)
     return [
