@@ -87,7 +87,11 @@ class Settings(BaseSettings):
         None, validation_alias="ANTHROPIC_BASE_URL", description="Where Claude is asked, if not at Anthropic."
     )
     model: str = Field("claude-sonnet-5-5", description="The model that agents ask.")
-    model_cost_day_max: Decimal = Field(Decimal(5), ge=0, description="USD that all questions of a day may cost.")
+    model_cost_day_max: Decimal = Field(
+        Decimal(5),
+        ge=0,
+        description="USD of a day's questions; then formulas answer. Agents at work at once count apart.",
+    )
     reorder_decision_hours: int = Field(24, ge=1, description="A reorder nobody decides on by then has expired.")
     price_decision_hours: int = Field(8, ge=1, description="A price change nobody decides on by then has expired.")
     payment_provider: Literal["sandbox", "none"] | None = Field(
