@@ -25,6 +25,7 @@ from warehouse.log.tail import Cut
 from warehouse.postgres import Database
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+COMPANY = (0, 1)  # other streams in the same call
 NONSENSE = ("22", "25", "42")  # wrong values, transactions and names: no mutant may die of those by accident
 FLUSH_LOOKS = 10
 _NUMBERS = count(1_000_000)
@@ -67,6 +68,11 @@ def stream() -> Ref:
 def said(ref: Ref, version: int = 1, content: str = "said", at: datetime = NOON) -> Recorded:
     id = UUID(int=next(_NUMBERS))
     return Recorded(ProductDeactivated(reason=content), id, ref, version, at, "test", id, id)
+
+
+def beside(others: int) -> list[Recorded]:
+    """Events of other streams: append has a way of its own for one stream, and has to keep its promises on both."""
+    return [said(stream()) for _ in range(others)]
 
 
 def refused(code: str, connection: Connection, *events: Recorded, **fields: object) -> str:
@@ -131,16 +137,18 @@ def causes_stand_before_effects_and_locks_are_taken_by_stream(stage):
 
 
 def an_expected_version_is_the_stream_s_version(stage):
-    log, one = stage.writer(), stream()
-    append(log, [said(one), said(one, 2)])
-    log.commit()
-    assert f"expected version 0 but stream {one.id} is at 2" in refused("JV409", log, said(one))
-    assert f"expected version 1 but stream {one.id} is at 2" in refused("JV409", log, said(one, 2))
-    refused("JV409", log, said(one, 4))
-    refused("JV409", log, said(one, 2), said(one, 3))
-    append(log, [said(one, 3)])
-    log.commit()
-    assert len(stored(stage, one)) == 3
+    log = stage.writer()
+    for others in COMPANY:
+        one = stream()
+        append(log, [said(one), said(one, 2), *beside(others)])
+        log.commit()
+        assert f"expected version 0 but stream {one.id} is at 2" in refused("JV409", log, said(one), *beside(others))
+        assert f"expected version 1 but stream {one.id} is at 2" in refused("JV409", log, said(one, 2), *beside(others))
+        refused("JV409", log, said(one, 4), *beside(others))
+        refused("JV409", log, said(one, 2), said(one, 3), *beside(others))
+        append(log, [said(one, 3), *beside(others)])
+        log.commit()
+        assert len(stored(stage, one)) == 3
 
 
 def all_streams_of_a_call_go_in_or_none(stage):
@@ -152,14 +160,15 @@ def all_streams_of_a_call_go_in_or_none(stage):
 
 
 def the_same_events_again_are_one(stage):
-    log, events = stage.writer(), [said(stream()), said(stream())]
-    first = append(log, events)
-    log.commit()
-    again = append(log, events, answered=[Receipt(events[0].id, b"", "{}")])
-    log.commit()
-    assert (first.outcome, again.outcome) == ("appended", "duplicate")
-    assert (first.first_position, first.last_position) == (again.first_position, again.last_position)
-    assert stage.look("select from jovey.command_receipts where command_id = :id", id=events[0].id) == []
+    for others in COMPANY:
+        log, events = stage.writer(), [said(stream()), *beside(others)]
+        first = append(log, events)
+        log.commit()
+        again = append(log, events, answered=[Receipt(events[0].id, b"", "{}")])
+        log.commit()
+        assert (first.outcome, again.outcome) == ("appended", "duplicate")
+        assert (first.first_position, first.last_position) == (again.first_position, again.last_position)
+        assert stage.look("select from jovey.command_receipts where command_id = :id", id=events[0].id) == []
 
 
 def an_id_stands_for_one_content(stage):
@@ -181,27 +190,32 @@ def a_stream_is_of_one_kind(stage):
     log, one = stage.writer(), stream()
     append(log, [said(one)])
     log.commit()
-    refused("JV422", log, replace(said(one, 2), ref=Ref("market", one.id)))
+    for others in COMPANY:
+        for version in (1, 2):
+            refused("JV422", log, replace(said(one, version), ref=Ref("market", one.id)), *beside(others))
 
 
 def whoever_expects_nothing_gets_the_next_version(stage):
-    log, one = stage.writer(), stream()
-    for _ in range(3):
-        append(log, [said(one), said(one, 2)], expect_any=True)
-    log.commit()
-    versions = "select version from jovey.events where aggregate_id = :id order by position"
-    assert stage.look(versions, id=one.id) == [(n,) for n in range(1, 7)]
+    log, versions = stage.writer(), "select version from jovey.events where aggregate_id = :id order by position"
+    for others in COMPANY:
+        one = stream()
+        for _ in range(3):
+            append(log, [said(one), said(one, 2), *beside(others)], expect_any=True)
+        log.commit()
+        assert stage.look(versions, id=one.id) == [(n,) for n in range(1, 7)]
 
 
 def whoever_expects_nothing_waits_for_the_other(stage):
-    first, second, one = stage.writer(), stage.writer(), stream()
-    append(first, [said(one)], expect_any=True)
-    with ThreadPoolExecutor(1) as pool:
-        late = pool.submit(append, second, [said(one)], expect_any=True)
-        stage.eventually(lambda: stage.waits(1))
-        first.commit()
-        assert late.result().outcome == "appended"
-    second.commit()
+    first, second = stage.writer(), stage.writer()
+    for others in COMPANY:
+        one = stream()
+        append(first, [said(one), *beside(others)], expect_any=True)
+        with ThreadPoolExecutor(1) as pool:
+            late = pool.submit(append, second, [said(one), *beside(others)], expect_any=True)
+            stage.eventually(lambda: stage.waits(1))
+            first.commit()
+            assert late.result().outcome == "appended"
+        second.commit()
 
 
 def two_who_expect_nothing_cannot_wait_for_one_another(stage):
@@ -220,14 +234,14 @@ def two_who_expect_nothing_cannot_wait_for_one_another(stage):
 
 def no_version_is_left_out(stage):
     log, one = stage.writer(), stream()
-    refused("JV400", log, said(one, 1), said(one, 3))
-    refused("JV400", log, said(one, 1), said(one, 1))
-    first = said(one)
-    refused("JV400", log, first, replace(said(one), version=0))
+    for others in COMPANY:
+        refused("JV400", log, said(one, 1), said(one, 3), *beside(others))
+        refused("JV400", log, said(one, 1), said(one, 1), *beside(others))
+        refused("JV400", log, said(one), replace(said(one), version=0), *beside(others))
 
 
 def a_malformed_call_is_refused(stage):
-    log, one, two = stage.writer(), stream().id, stream().id
+    log, one, two, three = stage.writer(), stream().id, stream().id, stream().id
     twice = {"of": [one, one], "ordinals": [1, 2], "ids": [one, two], "types": ["x", "x"], "versions": [1, 1]}
     twice |= {"effective": [NOON] * 2, "by": ["t"] * 2, "subjects": [None] * 2, "correlations": [one] * 2}
     twice |= {"causations": [one] * 2, "contents": ["{}"] * 2, "metadata": ["{}"] * 2}
@@ -242,6 +256,9 @@ def a_malformed_call_is_refused(stage):
         {key: [] for key in twice},
         twice | {"streams": [one, one], "kinds": ["x", "x"], "expected": [0, 0]},
         twice | {"of": [one, two], "ordinals": [1, 1]},
+        twice | {"of": [one, two]},
+        twice
+        | {"of": [one, two], "ordinals": [1, 1], "streams": [one, three], "kinds": ["x", "x"], "expected": [0, 0]},
         twice | {"ordinals": [1, 3]},
         {"state_ids": [one]},
         {"commands": [one]},
@@ -453,7 +470,18 @@ MUTANTS = [
             (an_expected_version_is_the_stream_s_version, "s.expected > 0 and", "s.expected > 3 and"),
             (an_expected_version_is_the_stream_s_version, "s.expected <> coalesce(h.version, 0)", "false"),
             (an_expected_version_is_the_stream_s_version, "and e.id <> all (p_ids)", "and e.id = any (p_ids)"),
-            (an_expected_version_is_the_stream_s_version, "coalesce(s.expected, (select", "coalesce(null, (select"),
+            (
+                an_expected_version_is_the_stream_s_version,
+                "coalesce(s.expected, (select max(m",
+                "coalesce(null, (select max(m",
+            ),
+            (
+                an_expected_version_is_the_stream_s_version,
+                "coalesce(s.expected, (select max(e",
+                "coalesce(null, (select max(e",
+            ),
+            (an_expected_version_is_the_stream_s_version, "elsif head > 0 then", "elsif head > 3 then"),
+            (an_expected_version_is_the_stream_s_version, "and e.version = head;", "and e.version <= head;"),
             (all_streams_of_a_call_go_in_or_none, "if inserted < n then", "if inserted < 0 then"),
             (all_streams_of_a_call_go_in_or_none, "if inserted < n then", "if inserted < n - 1 then"),
             (
@@ -464,25 +492,44 @@ MUTANTS = [
             (the_same_events_again_are_one, "if inserted = n and same = n then", "if false then"),
             (the_same_events_again_are_one, "outcome := 'duplicate';", ""),
             (the_same_events_again_are_one, "        return;", ""),
-            (the_same_events_again_are_one, "order by u.aggregate_id, u.ordinal\n      on conflict do nothing", ""),
+            (the_same_events_again_are_one, "order by u.aggregate_id, u.ordinal\n        on conflict do nothing", ""),
+            (the_same_events_again_are_one, "where u.ordinal = u.place\n        on conflict do nothing", ""),
             (an_id_stands_for_one_content, "if inserted = n and same = n then", "if inserted = n then"),
             (an_id_stands_for_one_content, " and e.data = u.data", ""),
             (an_id_stands_for_one_content, " and e.aggregate_id = u.aggregate_id)", ")"),
             (an_id_stands_for_one_content, "elsif inserted > 0 then", "elsif false then"),
             (an_id_stands_for_one_type, "e.event_type = u.type and ", ""),
             (a_stream_is_of_one_kind, "or h.aggregate_type <> s.type", ""),
+            (a_stream_is_of_one_kind, "if kind <> p_stream_types[1] then", "if false then"),
+            (a_stream_is_of_one_kind, "if broken.head_type <> broken.type then", "if false then"),
             (whoever_expects_nothing_gets_the_next_version, "(select max(e.version)", "(select min(e.version)"),
             (whoever_expects_nothing_gets_the_next_version, "heads.version + u.ordinal", "heads.version + 1"),
+            (whoever_expects_nothing_gets_the_next_version, "head + u.ordinal", "head + 1"),
+            (whoever_expects_nothing_gets_the_next_version, "by e.version desc limit 1;", "by e.version limit 1;"),
+            (whoever_expects_nothing_gets_the_next_version, "head := coalesce(head, 0)", "head := 0"),
             (whoever_expects_nothing_waits_for_the_other, "array_position(p_expected, null) is not null", "false"),
-            (whoever_expects_nothing_waits_for_the_other, "pg_advisory_xact_lock(", "pg_advisory_xact_lock_shared("),
+            (
+                whoever_expects_nothing_waits_for_the_other,
+                "xact_lock(hashtextextended(s",
+                "xact_lock_shared(hashtextextended(s",
+            ),
+            (
+                whoever_expects_nothing_waits_for_the_other,
+                "xact_lock(hashtextextended(p",
+                "xact_lock_shared(hashtextextended(p",
+            ),
             (two_who_expect_nothing_cannot_wait_for_one_another, "where u.expected is null order by u.id", ""),
             (no_version_is_left_out, "or o.ordinal is distinct from o.due", ""),
-            (a_malformed_call_is_refused, "or o.ordinal is distinct from o.due", ""),
-            (a_malformed_call_is_refused, "same <> streams", "false"),
+            (no_version_is_left_out, "where u.ordinal = u.place", ""),
+            (no_version_is_left_out, "if streams = 1 and p_ordinals", "if false and p_ordinals"),
+            (a_malformed_call_is_refused, ") <> streams", ") < 0"),
             (a_malformed_call_is_refused, "s.id is null or", ""),
-            (a_malformed_call_is_refused, "elsif streams > 1 or", "elsif"),
-            (a_malformed_call_is_refused, "p_aggregate_ids[1] is distinct from p_streams[1] or", ""),
-            (a_malformed_call_is_refused, " or p_ordinals[1] is distinct from 1", ""),
+            (a_malformed_call_is_refused, "p_streams[1] = all (p_aggregate_ids)", "true"),
+            (
+                a_malformed_call_is_refused,
+                "p_streams[1] = all (p_aggregate_ids)",
+                "p_streams[1] = any (p_aggregate_ids)",
+            ),
             (a_malformed_call_is_refused, "and (n = 0) = (streams = 0)", ""),
             (a_malformed_call_is_refused, ", cardinality(p_expected)]", "]"),
             (a_malformed_call_is_refused, ", cardinality(p_metadata)]", "]"),
