@@ -51,6 +51,7 @@ class Scene:
         self._writers: list[subprocess.Popen[bytes]] = []
         self._loader: subprocess.Popen[bytes] | None = None
         self._journals: list[Journal] = []
+        self._checkpointer_id: int | None = None  # of the server that was killed last
 
     def __enter__(self) -> Self:
         self._database = self._serve()
@@ -93,15 +94,19 @@ class Scene:
         return ["the loader"]
 
     def revive(self) -> None:
-        """Wait until the database answers again, starting it anew if nothing of it is left."""
+        """Wait until the database answers again after the kill, starting it anew if nothing of it is left.
+
+        A postmaster learns a moment late that a backend was killed, and answers until then: only what comes after its
+        recovery, under another checkpointer, counts.
+        """
         if not _is_alive(self._postmaster_id()):
             self._server.close()
             self._serve()
         deadline = time.monotonic() + _ANSWER_SECONDS_MAX
         while True:
             with suppress(psycopg.OperationalError), psycopg.connect(self._database.libpq()) as connection:
-                connection.execute("select 1")
-                return
+                if _checkpointer_id(connection) != self._checkpointer_id:
+                    return
             assert time.monotonic() < deadline, "the database does not answer after the kill"
             time.sleep(_LOOK_SECONDS)
 
@@ -142,6 +147,8 @@ class Scene:
 
     def _kill_database(self) -> str:
         kind, head = self._dice.choice(_DATABASE_KILLS), psutil.Process(self._postmaster_id())
+        with psycopg.connect(self._database.libpq()) as connection:
+            self._checkpointer_id = _checkpointer_id(connection)
         if kind == _BACKEND:
             self._kill_backend()
             return kind
@@ -166,7 +173,7 @@ class Scene:
             others = [pid for (pid,) in connection.execute(asked)]
             self._dice.shuffle(others)
             for pid in (*others, connection.info.backend_pid):
-                with suppress(ProcessLookupError):
+                if _is_alive(pid):
                     os.kill(pid, signal.SIGKILL)
                     return
 
@@ -223,6 +230,12 @@ class Scene:
 
 def _rows(connection: psycopg.Connection, condition: str = "", values: list[object] | None = None) -> list[Row]:
     return [Row(*row) for row in connection.execute(_LOG.format(condition).encode(), values).fetchall()]
+
+
+def _checkpointer_id(connection: psycopg.Connection) -> int | None:
+    """The server's checkpointer, another one after every recovery; None while there is none yet."""
+    row = connection.execute("select pid from pg_stat_activity where backend_type = 'checkpointer'").fetchone()
+    return row[0] if row else None
 
 
 def _ids(entries: list[Entry]) -> list[str]:
