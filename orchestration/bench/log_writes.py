@@ -46,9 +46,10 @@ select a.outcome from (select uuidv7() as s) i, lateral jovey.append(
 
 
 def prepare(database: Database) -> None:
-    """Make the plain table: the log's columns, defaults, checks and indexes, and no function before it."""
+    """Make the plain table: the log's columns, defaults, checks, indexes and vacuuming, and no function before it."""
+    kept = "autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_freeze_min_age = 0"
     with psycopg.connect(database.libpq()) as connection:
-        connection.execute("create table bench_plain (like jovey.events including all)")
+        connection.execute(f"create table bench_plain (like jovey.events including all) with ({kept})")
 
 
 def plain(database: Database, clients: int, events: int, seconds: int) -> float:

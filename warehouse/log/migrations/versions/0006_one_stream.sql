@@ -1,5 +1,6 @@
 -- append is at home in what most commands write, one stream: no join, no sort. And the head of a stream is found by its index; before, the
--- planner could choose to read the whole stream for it. What append promises is as before.
+-- planner could choose to read the whole stream for it. Who comes second is told by the unique index itself, in a subtransaction:
+-- ON CONFLICT looks into every index twice and locks every row. What append promises is as before.
 
 create or replace function jovey.append(
   p_streams uuid[], p_stream_types varchar[], p_expected integer[],
@@ -18,6 +19,7 @@ declare
   n int := cardinality(p_ids);
   streams int := cardinality(p_streams);
   inserted int;
+  known int;
   same int;
   head int;
   kind varchar;
@@ -44,7 +46,7 @@ begin
 
   if n > 0 then
     if streams = 1 then
-      -- Most commands write one stream: no join, no sort. An event that is not numbered as it stands is left out, and missed below.
+      -- Most commands write one stream: no join, no sort. An event that is not numbered as it stands is left out and missed below.
       if not coalesce(p_streams[1] = all (p_aggregate_ids), false) then
         raise exception 'each stream is named once and its events are numbered from 1' using errcode = 'JV400';
       end if;
@@ -63,18 +65,30 @@ begin
       if kind <> p_stream_types[1] then
         raise exception 'stream % is a %, not a %', p_streams[1], kind, p_stream_types[1] using errcode = 'JV422';
       end if;
-      with added as (
-        insert into events (aggregate_id, id, effective_at, version, schema_version, event_type, aggregate_type,
-                            created_by, subject_id, correlation_id, causation_id, data, metadata)
-        select p_streams[1], u.id, u.effective, head + u.ordinal, u.schema_version, u.type, p_stream_types[1],
-               u.by, u.subject, u.correlation, u.causation, u.data, u.metadata
-          from unnest(p_ordinals, p_ids, p_types, p_schema_versions, p_effective, p_by, p_subjects, p_correlations,
-                      p_causations, p_data, p_metadata) with ordinality
-               u(ordinal, id, type, schema_version, effective, by, subject, correlation, causation, data, metadata, place)
-         where u.ordinal = u.place
-        on conflict do nothing
-        returning position)
-      select count(*), min(position), max(position) into inserted, first_position, last_position from added;
+      begin
+        if n = 1 and p_ordinals[1] = 1 then
+          insert into events (aggregate_id, id, effective_at, version, schema_version, event_type, aggregate_type,
+                              created_by, subject_id, correlation_id, causation_id, data, metadata)
+          values (p_streams[1], p_ids[1], p_effective[1], head + 1, p_schema_versions[1], p_types[1], p_stream_types[1],
+                  p_by[1], p_subjects[1], p_correlations[1], p_causations[1], p_data[1], p_metadata[1])
+          returning position into first_position;
+          inserted := 1;
+          last_position := first_position;
+        else
+          with added as (
+            insert into events (aggregate_id, id, effective_at, version, schema_version, event_type, aggregate_type,
+                                created_by, subject_id, correlation_id, causation_id, data, metadata)
+            select p_streams[1], u.id, u.effective, head + u.ordinal, u.schema_version, u.type, p_stream_types[1],
+                   u.by, u.subject, u.correlation, u.causation, u.data, u.metadata
+              from unnest(p_ordinals, p_ids, p_types, p_schema_versions, p_effective, p_by, p_subjects, p_correlations,
+                          p_causations, p_data, p_metadata) with ordinality
+                   u(ordinal, id, type, schema_version, effective, by, subject, correlation, causation, data, metadata, place)
+             where u.ordinal = u.place
+            returning position)
+          select count(*), min(position), max(position) into inserted, first_position, last_position from added;
+        end if;
+      exception when unique_violation then inserted := 0;
+      end;
     else
       -- Each stream is named once, and its events are numbered 1, 2, 3 … in the order given: no version is ever left out.
       if (select count(distinct s.id) from unnest(p_streams) s(id)) <> streams
@@ -109,44 +123,44 @@ begin
 
       -- Positions are given out in the caller's order, rows go in (and so wait for other writers) in the order of streams:
       -- causes stand before effects, and two calls over the same new streams cannot wait for one another.
-      with heads as materialized (
-        select s.id, s.type,
-               coalesce(s.expected, (select max(e.version) from events e where e.aggregate_id = s.id), 0) as version
-          from unnest(p_streams, p_stream_types, p_expected) s(id, type, expected)),
-      placed as materialized (
-        select nextval('jovey.events_position_seq') as position, u.*
-          from unnest(p_aggregate_ids, p_ordinals, p_ids, p_types, p_schema_versions, p_effective, p_by, p_subjects,
-                      p_correlations, p_causations, p_data, p_metadata) with ordinality
-               u(aggregate_id, ordinal, id, type, schema_version, effective, by, subject, correlation, causation, data, metadata, place)
-         order by u.place),
-      added as (
-        insert into events (position, aggregate_id, id, effective_at, version, schema_version, event_type, aggregate_type,
-                            created_by, subject_id, correlation_id, causation_id, data, metadata)
-        overriding system value
-        select u.position, u.aggregate_id, u.id, u.effective, heads.version + u.ordinal, u.schema_version, u.type, heads.type,
-               u.by, u.subject, u.correlation, u.causation, u.data, u.metadata
-          from placed u join heads on heads.id = u.aggregate_id
-         order by u.aggregate_id, u.ordinal
-        on conflict do nothing
-        returning position)
-      select count(*), min(position), max(position) into inserted, first_position, last_position from added;
+      begin
+        with heads as materialized (
+          select s.id, s.type,
+                 coalesce(s.expected, (select max(e.version) from events e where e.aggregate_id = s.id), 0) as version
+            from unnest(p_streams, p_stream_types, p_expected) s(id, type, expected)),
+        placed as materialized (
+          select nextval('jovey.events_position_seq') as position, u.*
+            from unnest(p_aggregate_ids, p_ordinals, p_ids, p_types, p_schema_versions, p_effective, p_by, p_subjects,
+                        p_correlations, p_causations, p_data, p_metadata) with ordinality
+                 u(aggregate_id, ordinal, id, type, schema_version, effective, by, subject, correlation, causation, data, metadata, place)
+           order by u.place),
+        added as (
+          insert into events (position, aggregate_id, id, effective_at, version, schema_version, event_type, aggregate_type,
+                              created_by, subject_id, correlation_id, causation_id, data, metadata)
+          overriding system value
+          select u.position, u.aggregate_id, u.id, u.effective, heads.version + u.ordinal, u.schema_version, u.type, heads.type,
+                 u.by, u.subject, u.correlation, u.causation, u.data, u.metadata
+            from placed u join heads on heads.id = u.aggregate_id
+           order by u.aggregate_id, u.ordinal
+          returning position)
+        select count(*), min(position), max(position) into inserted, first_position, last_position from added;
+      exception when unique_violation then inserted := 0;
+      end;
     end if;
 
-    if inserted = 0 then  -- the same events again, or somebody else was faster
-      select count(*), count(*) filter (where e.event_type = u.type and e.data = u.data and e.aggregate_id = u.aggregate_id),
-             min(e.position), max(e.position)
-        into inserted, same, first_position, last_position
-        from unnest(p_ids, p_types, p_data, p_aggregate_ids) u(id, type, data, aggregate_id) join events e on e.id = u.id;
-      if inserted = n and same = n then
-        outcome := 'duplicate';
-        return;
-      elsif inserted > 0 then
-        raise exception 'an event id was used before with other content' using errcode = 'JV410';
-      end if;
-    end if;
-    if inserted < n then
+    if inserted < n then  -- the same events again, or somebody else was faster: nothing of this call is there
       if streams = 1 and p_ordinals is distinct from array(select generate_series(1, n)) then
         raise exception 'each stream is named once and its events are numbered from 1' using errcode = 'JV400';
+      end if;
+      select count(*), count(*) filter (where e.event_type = u.type and e.data = u.data and e.aggregate_id = u.aggregate_id),
+             min(e.position), max(e.position)
+        into known, same, first_position, last_position
+        from unnest(p_ids, p_types, p_data, p_aggregate_ids) u(id, type, data, aggregate_id) join events e on e.id = u.id;
+      if same < known then
+        raise exception 'an event id was used before with other content' using errcode = 'JV410';
+      elsif known = n then
+        outcome := 'duplicate';
+        return;
       end if;
       select s.id, s.type, s.expected, coalesce(h.version, 0) as head, h.aggregate_type as head_type into broken
         from unnest(p_streams, p_stream_types, p_expected) s(id, type, expected)
