@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
 from rich.console import Console
 from rich.table import Table
 
-from api.refold import Difference, differences
+from api.parity import Difference, differences
+from api.refold import Span
 from assets.lake import Lake
 from assets.proof import Mismatch, Proof, Row, prove
 from assets.table import Checked
+from orchestration.folding import SHARE_EVENTS, Scene, each, frozen, processors, scene, shares
 from orchestration.sealing import examine_log, show_log
+from orchestration.watching import Watch, unwatched, watching
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
 
@@ -43,20 +47,44 @@ def verify(settings: Settings) -> bool:
     with console.status("Hashing every sealed event once more"):
         log = examine_log(settings)
     show_log(console, log)
-    with console.status("Folding and deriving everything once more"):
-        report = examine(settings)
+    with watching(console, "Folding and deriving everything once more") as watch:
+        report = examine(settings, watch)
     show(console, report)
     return log.is_sound and report.is_sound
 
 
-def examine(settings: Settings) -> Report:
+def examine(settings: Settings, watch: Watch = unwatched) -> Report:
     """Compare; writes nothing. States and lake are each seen at one instant, whatever is written meanwhile."""
     with open_database(settings) as database:
-        found = tuple(islice(_differences(database), DIFFERENCES_MAX))
+        with closing(unlike_states(database, settings, watch)) as unlike:
+            found = tuple(islice(unlike, DIFFERENCES_MAX))
         proof = prove(database, settings)
     if any(one.is_misshapen for one in proof.mismatches):  # checks ask for tables as the code makes them
         return Report(found, proof, ())
     return Report(found, proof, tuple(one for one in Lake.of(settings).check_all() if not one.has_passed))
+
+
+def unlike_states(
+    database: Database,
+    settings: Settings,
+    watch: Watch = unwatched,
+    *,
+    share_events: int = SHARE_EVENTS,
+    workers: int | None = None,
+) -> Generator[Difference]:
+    """Where stored states differ from the log's fold, share by share as all cores compare them, at one instant."""
+    engine = database.engine("jovey_read", pool_size=1, statement_timeout_s=0)
+    try:
+        with frozen(engine) as seen:
+            parts, done = shares(seen, share_events), 0
+            in_all = sum(share.events for share in parts)
+            with closing(each(_differences, scene(seen, database, settings), parts, workers or processors())) as found:
+                for share, unlike in found:
+                    done += share.events
+                    watch(done, in_all)
+                    yield from unlike
+    finally:
+        engine.dispose()
 
 
 def show(console: Console, report: Report) -> None:
@@ -72,13 +100,9 @@ def show(console: Console, report: Report) -> None:
     console.print(f"{'Sound' if report.is_sound else 'NOT sound'}: {compared}, and every folded state compared.")
 
 
-def _differences(database: Database) -> Iterator[Difference]:
-    engine = database.engine("jovey_read", pool_size=1, statement_timeout_s=0)
-    try:
-        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            yield from differences(connection)
-    finally:
-        engine.dispose()
+def _differences(scene: Scene, span: Span) -> list[Difference]:
+    with scene.reading("jovey_read") as connection, closing(differences(connection, span)) as found:
+        return list(islice(found, DIFFERENCES_MAX))
 
 
 def _rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
