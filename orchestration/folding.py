@@ -1,12 +1,16 @@
-"""Folding by all cores: the log in shares of whole streams, worked at by processes that see one snapshot."""
+"""Folding by all cores: the log in shares of whole streams, worked at by processes that see one snapshot.
+
+What a process imports to work at a share is what this module imports: keep it small.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TypeVar
@@ -14,11 +18,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
+from api.mend import Rebuilt, rebuild
+from api.parity import Difference, differences
 from api.refold import EVERYTHING, Span
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
 SHARE_EVENTS = 25_000  # half a second's work; what a killed rebuild does again at most
+DIFFERENCES_MAX = 100  # more than these are told as their number's lower bound
+_LOCK_SECONDS_MAX = 60  # until the command at work on a wrong stream is done
 
 T = TypeVar("T")
 
@@ -77,6 +85,22 @@ def shares(connection: Connection, events_each: int = SHARE_EVENTS) -> list[Shar
     ends = [UUID(int=begin.int - 1) for begin in begins[1:]] + [EVERYTHING.last]
     counts = [row.events for row in rows] or [0]
     return [Share(Span(*ends_of), count) for *ends_of, count in zip(begins, ends, counts, strict=True)]
+
+
+def compare_share(scene: Scene, span: Span) -> list[Difference]:
+    """Where a share's states are not the fold of its events; at most DIFFERENCES_MAX."""
+    with scene.reading("jovey_read") as connection, closing(differences(connection, span)) as found:
+        return list(islice(found, DIFFERENCES_MAX))
+
+
+def rebuild_share(scene: Scene, span: Span) -> Rebuilt:
+    """Put a share's states right, with what moved since the common snapshot."""
+    writers = scene.engine("jovey_owner", lock_timeout_s=_LOCK_SECONDS_MAX)
+    try:
+        with scene.reading("jovey_owner") as reader:
+            return rebuild(reader, writers, span)
+    finally:
+        writers.dispose()
 
 
 def processors() -> int:

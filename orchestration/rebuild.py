@@ -5,18 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 
 from api.mend import Rebuilt
-from api.mend import rebuild as rebuild_span
-from api.refold import Span
 from assets.hot_run import Refreshed, refresh
-from orchestration.folding import SHARE_EVENTS, Scene, each, frozen, processors, scene
+from orchestration.folding import SHARE_EVENTS, each, frozen, processors, rebuild_share, scene
 from orchestration.rebuild_plan import forget, planned, rebuilding, remember_done
 from orchestration.watching import Watch, unwatched, watching
 from warehouse.lake.empty import restore_catalog
 from warehouse.log.migrate import migrate
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
-
-_LOCK_SECONDS_MAX = 60  # until the command at work on a wrong stream is done
 
 
 def rebuild(settings: Settings, *, afresh: bool = False) -> None:
@@ -54,7 +50,7 @@ def states(
             plan = planned(owner, seen, share_events, afresh=afresh)
             done, rebuilt = plan.events_done, Rebuilt()
             watch(done, plan.events)
-            for share, part in each(_rebuild, scene(seen, database, settings), plan.left, workers or processors()):
+            for share, part in each(rebuild_share, scene(seen, database, settings), plan.left, workers or processors()):
                 remember_done(owner, share)
                 done, rebuilt = done + share.events, rebuilt + part
                 watch(done, plan.events)
@@ -68,12 +64,3 @@ def lake(database: Database, settings: Settings) -> Refreshed:
     """Derive the lake from the log's beginning; readers see the old one until it is done."""
     restore_catalog(database)
     return refresh(database, settings, from_the_beginning=True)
-
-
-def _rebuild(scene: Scene, span: Span) -> Rebuilt:
-    writers = scene.engine("jovey_owner", lock_timeout_s=_LOCK_SECONDS_MAX)
-    try:
-        with scene.reading("jovey_owner") as reader:
-            return rebuild_span(reader, writers, span)
-    finally:
-        writers.dispose()

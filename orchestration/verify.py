@@ -10,18 +10,15 @@ from itertools import islice
 from rich.console import Console
 from rich.table import Table
 
-from api.parity import Difference, differences
-from api.refold import Span
+from api.parity import Difference
 from assets.lake import Lake
 from assets.proof import Mismatch, Proof, Row, prove
 from assets.table import Checked
-from orchestration.folding import SHARE_EVENTS, Scene, each, frozen, processors, scene, shares
+from orchestration.folding import DIFFERENCES_MAX, SHARE_EVENTS, compare_share, each, frozen, processors, scene, shares
 from orchestration.sealing import examine_log, show_log
 from orchestration.watching import Watch, unwatched, watching
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
-
-DIFFERENCES_MAX = 100  # more than these are told as their number's lower bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def unlike_states(
         with frozen(engine) as seen:
             parts, done = shares(seen, share_events), 0
             in_all = sum(share.events for share in parts)
-            with closing(each(_differences, scene(seen, database, settings), parts, workers or processors())) as found:
+            with closing(each(compare_share, scene(seen, database, settings), parts, workers or processors())) as found:
                 for share, unlike in found:
                     done += share.events
                     watch(done, in_all)
@@ -98,11 +95,6 @@ def show(console: Console, report: Report) -> None:
         console.print("Find out who wrote there, then: jovey rebuild")
     compared = f"{proof.events:,} events, {proof.tables} tables of the lake with {proof.rows:,} rows"
     console.print(f"{'Sound' if report.is_sound else 'NOT sound'}: {compared}, and every folded state compared.")
-
-
-def _differences(scene: Scene, span: Span) -> list[Difference]:
-    with scene.reading("jovey_read") as connection, closing(differences(connection, span)) as found:
-        return list(islice(found, DIFFERENCES_MAX))
 
 
 def _rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
