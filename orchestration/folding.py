@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, text
 
 from api.mend import Rebuilt, rebuild
 from api.parity import Difference, differences
-from api.refold import EVERYTHING, Span
+from api.refold import EVERYTHING, Span, refold
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
@@ -85,6 +85,12 @@ def shares(connection: Connection, events_each: int = SHARE_EVENTS) -> list[Shar
     ends = [UUID(int=begin.int - 1) for begin in begins[1:]] + [EVERYTHING.last]
     counts = [row.events for row in rows] or [0]
     return [Share(Span(*ends_of), count) for *ends_of, count in zip(begins, ends, counts, strict=True)]
+
+
+def fold_share(scene: Scene, span: Span) -> int:
+    """Fold a share and forget it; the number of its streams."""
+    with scene.reading("jovey_read") as connection, closing(refold(connection, span)) as folded:
+        return sum(1 for _ in folded)
 
 
 def compare_share(scene: Scene, span: Span) -> list[Difference]:
