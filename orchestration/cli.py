@@ -25,6 +25,7 @@ _FOR_THE_OPERATOR = {
     "warehouse.log.seal_key.SealKeyUnusable",
     "warehouse.log.seal_proof.NoProof",
     "warehouse.log.sealing.SealBusy",
+    "warehouse.log.restored.TooFarBehind",
     "warehouse.log.tail.SourceRewound",
     "orchestration.up.CannotServe",
     "orchestration.children.ChildEnded",

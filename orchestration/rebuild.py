@@ -11,6 +11,7 @@ from orchestration.rebuild_plan import forget, planned, rebuilding, remember_don
 from orchestration.watching import Watch, unwatched, watching
 from warehouse.lake.empty import restore_catalog
 from warehouse.log.migrate import migrate
+from warehouse.log.restored import reach_transactions
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
 
@@ -18,11 +19,13 @@ from warehouse.settings import Settings
 def rebuild(settings: Settings, *, afresh: bool = False) -> None:
     """Rebuild states, then lake, and say what came of it. Commands go on meanwhile; killed, it goes on where it was.
 
-    Raises RebuildBusy, UnreadableFact, LakeBusy, UnknownFact, MisfitFact.
+    Raises TooFarBehind, RebuildBusy, UnreadableFact, LakeBusy, UnknownFact, MisfitFact.
     """
     console = Console(stderr=True)
     with open_database(settings) as database:
         migrate(database)
+        with watching(console, "Letting the server come to the log's transactions") as watch:
+            reach_transactions(database, watch)
         with watching(console, "Folding the log into states") as watch:
             rebuilt = states(database, settings, watch=watch, afresh=afresh)
         console.print(
