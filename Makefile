@@ -38,6 +38,7 @@ soak: .venv/made ## Kill the database KILLS=500 times, then take orders for MINU
 
 docs: .venv/made ## Write the documents that are generated from code
 	@$(BIN)/python -m orchestration.documents
+	@$(BIN)/python -m orchestration.golden
 
 lock: .venv/made ## Bring requirements.lock in line with pyproject.toml (UPGRADE=1: newest versions)
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --extra build --extra dev \

@@ -16,7 +16,11 @@ from warehouse.lake.shapes import FactTable, fact_table
 from warehouse.log.position import Snapshot
 from warehouse.log.tail import between
 
-BATCH_ROWS_MAX = 300_000  # about 300 MB in memory; more spills to disk; each batch is a file a table, so not fewer
+BATCH_ROWS_MAX = 4 * 122_880
+"""Four of DuckDB's row groups, so that two threads have an equal share; about 400 MB in memory, more spills to disk.
+
+Each batch is a file a table, so not fewer.
+"""
 _COLUMNS = (
     "position, id, aggregate_id, version, schema_version, event_type, effective_at, created_at, created_by, "
     "correlation_id, causation_id, subject_id, data::text as data"

@@ -22,7 +22,7 @@ from warehouse.lake.empty import empty
 from warehouse.lake.fit import fit
 from warehouse.lake.shapes import digest
 from warehouse.log.position import BEGINNING, encode
-from warehouse.log.tail import is_behind, seen_by, take_cut
+from warehouse.log.tail import is_behind, refuse_lost, seen_by, take_cut
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
@@ -146,6 +146,8 @@ class _Run:
         remade = fit(self.connection, vocabulary.tables()) if is_new else []
         since = before.cut if before else None
         cut = take_cut(self.engine, CONSUMER, since)
+        if before and before.events:
+            refuse_lost(self.engine, before.position)
         if since and remade:
             only = frozenset(table.event_type for table in remade)
             load(self.connection, vocabulary, BEGINNING, since.snapshot, only=only)

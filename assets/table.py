@@ -90,12 +90,11 @@ def _columns(connection: DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:
 
 def _present(connection: DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
     schema, _, table = name.partition(".")
-    return connection.execute(
-        """
+    # literals: at its first parameter DuckDB imports pandas
+    return connection.execute(f"""
         select column_name, data_type from duckdb_columns()
-        where database_name = 'lake' and schema_name = ? and table_name = ? order by column_index""",
-        [schema, table],
-    ).fetchall()
+        where database_name = 'lake' and schema_name = {_quoted(schema)} and table_name = {_quoted(table)}
+        order by column_index""").fetchall()
 
 
 def _quoted(text: str) -> str:

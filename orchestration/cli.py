@@ -25,6 +25,7 @@ _FOR_THE_OPERATOR = {
     "warehouse.log.seal_key.SealKeyUnusable",
     "warehouse.log.seal_proof.NoProof",
     "warehouse.log.sealing.SealBusy",
+    "warehouse.log.restored.TooFarBehind",
     "warehouse.log.tail.SourceRewound",
     "orchestration.up.CannotServe",
     "orchestration.children.ChildEnded",
@@ -38,6 +39,7 @@ _FOR_THE_OPERATOR = {
     "orchestration.imports.replay.CannotImport",
     "orchestration.users.CannotDo",
     "orchestration.people.CannotHelp",
+    "orchestration.rebuild_plan.RebuildBusy",
     "warehouse.installation.SecretKeyUnusable",
     "warehouse.vault.WrongMasterKey",
     "api.refold.UnreadableFact",
@@ -231,11 +233,14 @@ def soak(
 
 
 @app.command()
-def rebuild() -> None:
-    """Make folded states and lake anew from the log."""
+def rebuild(
+    *,
+    afresh: Annotated[bool, typer.Option("--afresh", help="Do not go on where a killed rebuild was.")] = False,
+) -> None:
+    """Make folded states and lake anew from the log, by all cores; killed, it goes on where it was."""
     from orchestration.rebuild import rebuild as make_anew
 
-    make_anew(_settings())
+    make_anew(_settings(), afresh=afresh)
 
 
 seals = typer.Typer(help="Seal the log, so that it shows whether anybody changed it.")

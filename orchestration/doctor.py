@@ -14,6 +14,7 @@ from rich.table import Table
 from orchestration.programs import LOOPBACK, is_free
 from orchestration.up import CannotServe, is_up, refuse_full_disk
 from warehouse.lake.attach import LakeMissing, open_reader
+from warehouse.log.lag import lags
 from warehouse.log.migrate import newest_revision, revision_at
 from warehouse.postgres import Database, DatabaseUnavailable, open_database
 from warehouse.settings import Settings
@@ -55,6 +56,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
             yield _version(database)
             yield _migrations(database)
             yield _lake(database, settings)
+            yield from _readers(database)
     except DatabaseUnavailable as error:
         yield Finding("Database", False, str(error))
 
@@ -125,3 +127,19 @@ def _lake(database: Database, settings: Settings) -> Finding:
     except Exception as error:  # noqa: BLE001 - whatever it is, the examination goes on and shows it
         return Finding("Lake", False, f"cannot be opened: {str(error).splitlines()[0]}")
     return Finding("Lake", True, f"{row[0] if row else 0} tables in {settings.lake_folder}")
+
+
+def _readers(database: Database) -> Iterator[Finding]:
+    """How far behind the log they are. It is no illness: while Jovey is down, nobody reads."""
+    engine = database.engine(pool_size=1)
+    try:
+        with engine.connect() as connection:
+            is_there = revision_at(connection) is not None
+            found = lags(connection) if is_there else []
+    finally:
+        engine.dispose()
+    for lag in found:
+        behind = (
+            f"{lag.events:,} events behind, the oldest waits for {lag.seconds:,.0f} s" if lag.events else "at the head"
+        )
+        yield Finding(f"Reader {lag.consumer}", True, behind)

@@ -4,45 +4,63 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from api.refold import Rebuilt
-from api.refold import rebuild as rebuild_states
+from api.mend import Rebuilt
 from assets.hot_run import Refreshed, refresh
+from orchestration.folding import SHARE_EVENTS, each, frozen, processors, rebuild_share, scene
+from orchestration.rebuild_plan import forget, planned, rebuilding, remember_done
+from orchestration.watching import Watch, unwatched, watching
 from warehouse.lake.empty import restore_catalog
 from warehouse.log.migrate import migrate
+from warehouse.log.restored import reach_transactions
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
 
-_LOCK_SECONDS_MAX = 60  # until the commands at work are done; later ones wait for us
 
+def rebuild(settings: Settings, *, afresh: bool = False) -> None:
+    """Rebuild states, then lake, and say what came of it. Commands go on meanwhile; killed, it goes on where it was.
 
-def rebuild(settings: Settings) -> None:
-    """Rebuild states, then lake, and say what came of it; each is done whole or not at all.
-
-    Raises UnreadableFact, LakeBusy, UnknownFact, MisfitFact.
+    Raises TooFarBehind, RebuildBusy, UnreadableFact, LakeBusy, UnknownFact, MisfitFact.
     """
     console = Console(stderr=True)
     with open_database(settings) as database:
         migrate(database)
-        with console.status("Folding the log into states"):
-            rebuilt = states(database)
+        with watching(console, "Letting the server come to the log's transactions") as watch:
+            reach_transactions(database, watch)
+        with watching(console, "Folding the log into states") as watch:
+            rebuilt = states(database, settings, watch=watch, afresh=afresh)
         console.print(
-            f"{rebuilt.streams:,} streams folded: {rebuilt.states_written:,} states written, "
-            f"{rebuilt.states_removed:,} removed; {rebuilt.claims_written:,} natural keys written, "
-            f"{rebuilt.claims_removed:,} removed."
+            f"Every stream folded: {rebuilt.states_written:,} states written, {rebuilt.states_removed:,} removed; "
+            f"{rebuilt.claims_written:,} natural keys written, {rebuilt.claims_removed:,} removed."
         )
         with console.status("Deriving the lake"):
             refreshed = lake(database, settings)
         console.print(f"{refreshed.loaded:,} events derived into {len(refreshed.rows)} tables.")
 
 
-def states(database: Database) -> Rebuilt:
-    """Put right what jovey.states and jovey.unique_claims hold; commands wait meanwhile."""
-    engine = database.engine("jovey_owner", pool_size=1, lock_timeout_s=_LOCK_SECONDS_MAX, statement_timeout_s=0)
+def states(
+    database: Database,
+    settings: Settings,
+    *,
+    watch: Watch = unwatched,
+    afresh: bool = False,
+    share_events: int = SHARE_EVENTS,
+    workers: int | None = None,
+) -> Rebuilt:
+    """Put right what jovey.states and jovey.unique_claims hold, share by share, each remembered when it is done."""
+    owner = database.engine("jovey_owner", pool_size=2, statement_timeout_s=0)
     try:
-        with engine.begin() as connection:
-            return rebuild_states(connection)
+        with rebuilding(database), frozen(owner) as seen:
+            plan = planned(owner, seen, share_events, afresh=afresh)
+            done, rebuilt = plan.events_done, Rebuilt()
+            watch(done, plan.events)
+            for share, part in each(rebuild_share, scene(seen, database, settings), plan.left, workers or processors()):
+                remember_done(owner, share)
+                done, rebuilt = done + share.events, rebuilt + part
+                watch(done, plan.events)
+            forget(owner)
+            return rebuilt
     finally:
-        engine.dispose()
+        owner.dispose()
 
 
 def lake(database: Database, settings: Settings) -> Refreshed:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
 from rich.console import Console
 from rich.table import Table
 
-from api.refold import Difference, differences
+from api.parity import Difference
 from assets.lake import Lake
 from assets.proof import Mismatch, Proof, Row, prove
 from assets.table import Checked
+from orchestration.folding import DIFFERENCES_MAX, SHARE_EVENTS, compare_share, each, frozen, processors, scene, shares
 from orchestration.sealing import examine_log, show_log
+from orchestration.watching import Watch, unwatched, watching
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
-
-DIFFERENCES_MAX = 100  # more than these are told as their number's lower bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +44,44 @@ def verify(settings: Settings) -> bool:
     with console.status("Hashing every sealed event once more"):
         log = examine_log(settings)
     show_log(console, log)
-    with console.status("Folding and deriving everything once more"):
-        report = examine(settings)
+    with watching(console, "Folding and deriving everything once more") as watch:
+        report = examine(settings, watch)
     show(console, report)
     return log.is_sound and report.is_sound
 
 
-def examine(settings: Settings) -> Report:
+def examine(settings: Settings, watch: Watch = unwatched) -> Report:
     """Compare; writes nothing. States and lake are each seen at one instant, whatever is written meanwhile."""
     with open_database(settings) as database:
-        found = tuple(islice(_differences(database), DIFFERENCES_MAX))
+        with closing(unlike_states(database, settings, watch)) as unlike:
+            found = tuple(islice(unlike, DIFFERENCES_MAX))
         proof = prove(database, settings)
     if any(one.is_misshapen for one in proof.mismatches):  # checks ask for tables as the code makes them
         return Report(found, proof, ())
     return Report(found, proof, tuple(one for one in Lake.of(settings).check_all() if not one.has_passed))
+
+
+def unlike_states(
+    database: Database,
+    settings: Settings,
+    watch: Watch = unwatched,
+    *,
+    share_events: int = SHARE_EVENTS,
+    workers: int | None = None,
+) -> Generator[Difference]:
+    """Where stored states differ from the log's fold, share by share as all cores compare them, at one instant."""
+    engine = database.engine("jovey_read", pool_size=1, statement_timeout_s=0)
+    try:
+        with frozen(engine) as seen:
+            parts, done = shares(seen, share_events), 0
+            in_all = sum(share.events for share in parts)
+            with closing(each(compare_share, scene(seen, database, settings), parts, workers or processors())) as found:
+                for share, unlike in found:
+                    done += share.events
+                    watch(done, in_all)
+                    yield from unlike
+    finally:
+        engine.dispose()
 
 
 def show(console: Console, report: Report) -> None:
@@ -70,15 +95,6 @@ def show(console: Console, report: Report) -> None:
         console.print("Find out who wrote there, then: jovey rebuild")
     compared = f"{proof.events:,} events, {proof.tables} tables of the lake with {proof.rows:,} rows"
     console.print(f"{'Sound' if report.is_sound else 'NOT sound'}: {compared}, and every folded state compared.")
-
-
-def _differences(database: Database) -> Iterator[Difference]:
-    engine = database.engine("jovey_read", pool_size=1, statement_timeout_s=0)
-    try:
-        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            yield from differences(connection)
-    finally:
-        engine.dispose()
 
 
 def _rows(report: Report) -> Iterator[tuple[str, str, str, str]]:

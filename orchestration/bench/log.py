@@ -16,6 +16,7 @@ import psutil
 from orchestration.bench import log_reads, log_writes
 from orchestration.bench.figure import Figure, at_most
 from orchestration.bench.served import Bench, own_house
+from orchestration.folding import processors
 
 CLIENTS, EVENTS, PROMISED = (1, 4, 16, 64), (1, 10), 16
 SECONDS, ROUNDS = 4, 3
@@ -76,7 +77,7 @@ def _reads(bench: Bench, long: int) -> Iterator[Figure]:
     database = bench.database
     empty = log_reads.pace(database)
     story = log_reads.tell_story(bench)
-    yield at_least("jovey rebuild", log_reads.rebuild_rate(database, story), "events/s", _REFOLD_RATE_MIN)
+    yield Figure("jovey rebuild of a young log, in one process", log_reads.rebuild_rate(bench, story), "events/s")
     count = log_reads.multiply(database, long)
     full = log_reads.pace(database)
     yield Figure("events in the long log", count, "events")
@@ -88,7 +89,10 @@ def _reads(bench: Bench, long: int) -> Iterator[Figure]:
     yield at_most("durable cut, long log", full.cut, "ms", _SLOPE_MAX * empty.cut)
     yield Figure("log on disk, indexes included", log_reads.bytes_an_event(database), "bytes/event")
     yield at_least("log to lake", log_reads.load_rate(bench), "events/s", _LOAD_RATE_MIN)
-    yield Figure("refold in one process", log_reads.refold_rate(database), "events/s")
+    yield Figure("refold in one process", log_reads.refold_rate(bench, 1), "events/s")
+    workers = processors()
+    rate = log_reads.refold_rate(bench, workers)
+    yield at_least(f"refold in {workers} processes", rate, "events/s", _REFOLD_RATE_MIN)
 
 
 def _best(rounds: int, *contestants: Callable[[], float]) -> list[float]:

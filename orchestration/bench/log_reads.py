@@ -14,7 +14,6 @@ from typing import TypeVar
 import psycopg
 from sqlalchemy import Engine
 
-from api.refold import refold
 from api.rules import Rules
 from assets.hot_run import refresh
 from assets.sql import Graph
@@ -23,6 +22,7 @@ from orchestration.bench.served import Bench
 from orchestration.demo.plan import Plan
 from orchestration.demo.story import found
 from orchestration.demo.tell import tell
+from orchestration.folding import each, fold_share, frozen, scene, shares
 from orchestration.rebuild import states
 from warehouse import clock
 from warehouse.log.append import append
@@ -84,19 +84,16 @@ def load_rate(bench: Bench) -> float:
     return found.loaded / seconds
 
 
-def rebuild_rate(database: Database, events: int) -> float:
-    """Events a second that `jovey rebuild` folds, with comparing and writing what differs."""
-    seconds, _ = _timed(lambda: states(database))
+def rebuild_rate(bench: Bench, events: int) -> float:
+    """Events a second of `jovey rebuild`'s states in one process, with comparing and writing what differs."""
+    seconds, _ = _timed(lambda: states(bench.database, bench.settings, workers=1))
     return events / seconds
 
 
-def refold_rate(database: Database) -> float:
-    """Events a second that are folded into states, in one process."""
-    engine = database.engine("jovey_read", pool_size=1, statement_timeout_s=0)
-    with engine.connect() as connection:
-        seconds, _ = _timed(lambda: deque(refold(connection), maxlen=0))
-    engine.dispose()
-    return _count(database) / seconds
+def refold_rate(bench: Bench, workers: int) -> float:
+    """Events a second that so many processes fold into states, starting them and planning included."""
+    seconds, _ = _timed(lambda: _refold_all(bench, workers))
+    return _count(bench.database) / seconds
 
 
 def bytes_an_event(database: Database) -> float:
@@ -105,6 +102,13 @@ def bytes_an_event(database: Database) -> float:
         row = connection.execute("select pg_total_relation_size('jovey.events')").fetchone()
     assert row is not None
     return float(row[0]) / _count(database)
+
+
+def _refold_all(bench: Bench, workers: int) -> None:
+    engine = bench.database.engine("jovey_read", pool_size=1, statement_timeout_s=0)
+    with frozen(engine) as seen:
+        deque(each(fold_share, scene(seen, bench.database, bench.settings), shares(seen), workers), maxlen=0)
+    engine.dispose()
 
 
 def _paces(database: Database) -> Iterator[Pace]:

@@ -14,7 +14,8 @@ from api.actor import system
 from api.customers.commands import RegisterCustomer, UpdateProfile
 from api.customers.state import CUSTOMER
 from api.handle import Request, handle, handle_all
-from api.refold import differences, rebuild
+from api.mend import rebuild
+from api.parity import differences
 from api.rules import Rules
 from warehouse.events.customers import CustomerRegistered
 from warehouse.events.event import Recorded, Ref
@@ -75,7 +76,7 @@ def test_a_rebuilt_state_is_the_stored_one_letter_for_letter(database, writer):
     owner = database.engine("jovey_owner")
     with owner.begin() as connection:
         before = connection.execute(text("select state::text from jovey.states order by aggregate_id")).scalars().all()
-        rebuilt = rebuild(connection)
+        rebuilt = rebuild(connection, owner)
         after = connection.execute(text("select state::text from jovey.states order by aggregate_id")).scalars().all()
     owner.dispose()
     assert (rebuilt.states_written, rebuilt.claims_written, before) == (0, 0, after)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -11,11 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 import api.refold
+import warehouse.log.rows
 from api.actor import system
 from api.category.commands import ChangePrice, CreateProduct, product_id
 from api.category.state import PRODUCT
 from api.customers.commands import RegisterCustomer
 from api.handle import Request, handle_all
+from api.mend import Rebuilt, rebuild
+from api.parity import differences
 from api.procurement.commands import (
     CreatePurchaseOrder,
     CreateSupplier,
@@ -23,11 +28,13 @@ from api.procurement.commands import (
     ReceivePurchaseOrder,
     SendPurchaseOrder,
 )
-from api.refold import UnreadableFact, differences, rebuild, refold
+from api.refold import EVERYTHING, Span, UnreadableFact, refold, refold_some
+from api.refusals import Refusal
 from api.rules import Rules
 from warehouse.events.category import ProductCreated
 from warehouse.events.upcasts import UPCASTS
 from warehouse.ids import derived_at
+from warehouse.log.append import load
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PUMP, ACME, ORDER, EVE = product_id("JP-1"), UUID(int=3), UUID(int=9), UUID(int=1)
@@ -69,6 +76,21 @@ def owner(database):
 
 
 @pytest.fixture
+def put_right(database):
+    """Rebuild as a process of `jovey rebuild` does; `meanwhile` happens after it has seen what it compares."""
+    engine = database.engine("jovey_owner", lock_timeout_s=20)
+
+    def run(span=EVERYTHING, meanwhile=lambda: None):
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as reader:
+            reader.execute(text("select 1"))
+            meanwhile()
+            return rebuild(reader, engine, span)
+
+    yield run
+    engine.dispose()
+
+
+@pytest.fixture
 def damage(engine):
     """Change what is stored, behind the log's back."""
 
@@ -95,7 +117,8 @@ def test_what_is_stored_is_the_fold_of_the_log(owner):
 @pytest.mark.usefixtures("told")
 @pytest.mark.parametrize("rows", [1, 2, 1000])
 def test_streams_are_folded_one_by_one_in_the_order_of_their_ids(owner, monkeypatch, rows):
-    monkeypatch.setattr(api.refold, "FETCH_ROWS", rows)
+    monkeypatch.setattr(warehouse.log.rows, "FETCH_ROWS", rows)
+    monkeypatch.setattr(api.refold, "REVEALED_TOGETHER", rows)
 
     folded = list(refold(owner))
 
@@ -112,12 +135,12 @@ def test_streams_are_folded_one_by_one_in_the_order_of_their_ids(owner, monkeypa
 
 @pytest.mark.usefixtures("told")
 def test_one_stream_is_folded_alone(owner):
-    (pump,) = refold(owner, PUMP)
+    (pump,) = refold(owner, Span(PUMP, PUMP))
 
     assert (pump.ref, pump.version) == (PRODUCT.ref(PUMP), 2)
     assert PRODUCT.parse(pump.state).base_price == Decimal(205)
     assert (pump.created_at, pump.updated_at) == (NOON, NOON + timedelta(hours=7))
-    assert list(refold(owner, UUID(int=404))) == []
+    assert list(refold_some(owner, [PUMP, UUID(int=404)])) == [pump]
 
 
 @pytest.mark.usefixtures("told")
@@ -187,19 +210,19 @@ def test_streams_on_one_side_alone_are_found(damage, owner):
 
 
 @pytest.mark.usefixtures("told")
-def test_a_rebuild_makes_everything_anew(damage, owner):
+def test_a_rebuild_makes_everything_anew(damage, owner, put_right):
     before = tables(owner)
     owner.rollback()
     damage("truncate jovey.states, jovey.unique_claims")
 
-    rebuilt = rebuild(owner)
+    rebuilt = put_right()
 
     assert tables(owner) == before
-    assert (rebuilt.streams, rebuilt.states_written, rebuilt.claims_written) == (6, 6, 2)
+    assert rebuilt == Rebuilt(states_written=6, claims_written=2)
 
 
 @pytest.mark.usefixtures("told")
-def test_a_rebuild_puts_right_what_is_wrong_and_leaves_the_rest(damage, owner):
+def test_a_rebuild_puts_right_what_is_wrong_and_leaves_the_rest(damage, owner, put_right):
     before = tables(owner)
     owner.rollback()
     damage("update jovey.states set status = 'lost' where aggregate_id = :id", id=PUMP)
@@ -207,18 +230,28 @@ def test_a_rebuild_puts_right_what_is_wrong_and_leaves_the_rest(damage, owner):
     damage("insert into jovey.states select gen_random_uuid(), 'x', 1, '{}', null, '', now(), now()")
     damage("update jovey.unique_claims set key = 'x' where scope = 'email'")
 
-    rebuilt = rebuild(owner)
-    owner.commit()
+    rebuilt = put_right()
 
     assert tables(owner) == before
-    assert (rebuilt.states_written, rebuilt.states_removed) == (2, 1)
-    assert (rebuilt.claims_written, rebuilt.claims_removed) == (1, 1)
-    owner.rollback()
-    assert rebuild(owner).states_written == 0
+    assert rebuilt == Rebuilt(states_written=2, states_removed=1, claims_written=1, claims_removed=1)
+    assert put_right() == Rebuilt()
 
 
 @pytest.mark.usefixtures("told")
-def test_two_holders_of_one_key_stop_a_rebuild(damage, owner):
+def test_keys_that_stand_under_each_other_s_names_change_hands(damage, owner, put_right):
+    before = tables(owner)
+    owner.rollback()
+    damage("""update jovey.unique_claims c set aggregate_id = other.aggregate_id
+              from jovey.unique_claims other where other.scope <> c.scope""")
+
+    assert put_right(Span(EVE, EVE)).claims_removed == 2  # its key's holder is put right with it, wherever it stands
+    put_right()
+
+    assert tables(owner) == before
+
+
+@pytest.mark.usefixtures("told")
+def test_two_holders_of_one_key_stop_a_rebuild(damage, put_right):
     rest = "event_type, aggregate_type, created_by, correlation_id, causation_id, data"
     damage(
         f"""insert into jovey.events (aggregate_id, id, effective_at, version, schema_version, {rest})
@@ -228,7 +261,40 @@ def test_two_holders_of_one_key_stop_a_rebuild(damage, owner):
     )
 
     with pytest.raises(IntegrityError, match=r"\(email, hmac:"):
-        rebuild(owner)
+        put_right()
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("wrong", ["update jovey.states set status = 'lost'", "delete from jovey.states"])
+def test_a_stream_that_moves_during_a_rebuild_is_folded_as_it_stands_then(damage, database, owner, put_right, wrong):
+    """Its command was decided on what was wrong; what it wrote is in the log, and so in the state."""
+    damage(f"{wrong} where aggregate_id = :id", id=PUMP)
+
+    def meanwhile():
+        engine = database.engine("jovey_append")
+        lower = Request(ChangePrice(product_id=PUMP, new_price=Decimal(201), reason="steel"), EVE, system("test"), NOON)
+        with contextlib.suppress(Refusal):  # without a state it looks as if there were no such product
+            handle_all(engine, [lower], Rules())
+        engine.dispose()
+
+    put_right(meanwhile=meanwhile)
+
+    assert list(differences(owner)) == []
+
+
+@pytest.mark.usefixtures("told")
+def test_a_command_that_holds_a_stream_is_waited_for(damage, database, owner, put_right):
+    damage("update jovey.states set status = 'lost' where aggregate_id = :id", id=PUMP)
+    engine = database.engine("jovey_append")
+    with engine.connect() as command, ThreadPoolExecutor(1) as pool:
+        load(command, locked=[PUMP])
+        running = pool.submit(put_right)
+        with pytest.raises(TimeoutError):
+            running.result(0.2)
+        command.rollback()
+        assert running.result(20).states_written == 1
+    engine.dispose()
+    assert list(differences(owner)) == []
 
 
 @pytest.mark.usefixtures("told")

@@ -15,8 +15,8 @@ from api.access import DOORS
 from api.agents.commands import model_call_id
 from api.auth.tokens import AgentClaims, signed_for_agent
 from api.category.commands import ChangePrice
+from api.parity import differences
 from api.procurement.commands import CreateSupplier, DeactivateSupplier
-from api.refold import differences
 from warehouse.clock import now
 from warehouse.ids import derived, new_id
 

@@ -32,6 +32,23 @@ def test_a_healthy_house_is_shown_whole(outside: Settings):
         assert what in shown
 
 
+def test_each_reader_of_the_log_is_shown_with_its_distance(outside: Settings, database: Database):
+    Lake.of(outside).refresh()
+    assert said(outside)["Reader lake"] == (True, "at the head")
+    with psycopg.connect(database.libpq(), autocommit=True) as connection:
+        for sku in ("JP-1", "JP-2"):
+            connection.execute(
+                """insert into jovey.events (aggregate_id, id, version, schema_version, event_type, aggregate_type,
+                     created_by, created_at, effective_at, correlation_id, causation_id, data)
+                   select uuidv7(), uuidv7(), 1, 1, 'product.deactivated', 'product', 'user:x',
+                     now() - interval '90 s', now(), uuidv7(), uuidv7(), jsonb_build_object('sku', %s::text)""",
+                [sku],
+            )
+    is_well, distance = said(outside)["Reader lake"]
+    assert is_well
+    assert distance.startswith("2 events behind, the oldest waits for 9")
+
+
 def test_a_lake_that_nothing_has_filled_yet_is_no_illness(outside: Settings):
     is_well, what = said(outside)["Lake"]
     assert is_well

@@ -55,19 +55,12 @@ def store(connection: DuckDBPyConnection, account: Account) -> None:
     """Write the account down, in the transaction of what it speaks of."""
     cut = account.cut
     connection.execute(f"delete from facts.cuts where consumer = '{CONSUMER}'")
-    connection.execute(
-        f"insert into facts.cuts values ('{CONSUMER}', ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            str(cut.snapshot),
-            cut.timeline_id,
-            cut.system_identifier,
-            account.position,
-            account.events,
-            account.taken_at,
-            account.today,
-            account.vocabulary,
-        ],
-    )
+    # literals: at its first parameter DuckDB imports pandas, which takes longer than a small run
+    connection.execute(f"""
+        insert into facts.cuts values (
+          '{CONSUMER}', '{cut.snapshot}', {cut.timeline_id}, {cut.system_identifier}, {account.position},
+          {account.events}, timestamptz '{account.taken_at.isoformat()}', date '{account.today}',
+          '{account.vocabulary}')""")
 
 
 def definitions(connection: DuckDBPyConnection) -> dict[str, str]:
@@ -79,8 +72,8 @@ def store_definitions(connection: DuckDBPyConnection, digests: dict[str, str]) -
     """Replace what definitions() answers."""
     connection.execute("delete from facts.definitions")
     if digests:
-        rows = "select unnest(?::varchar[]), unnest(?::varchar[])"
-        connection.execute(f"insert into facts.definitions {rows}", [list(digests), list(digests.values())])
+        rows = ", ".join(f"('{name}', '{digest}')" for name, digest in digests.items())
+        connection.execute(f"insert into facts.definitions values {rows}")
 
 
 def _instant(microseconds: int) -> datetime:

@@ -40,7 +40,8 @@ def parse(sql: str) -> Statement:
     """Read one SELECT; raises NotASelect with the parser's own words."""
     with duckdb.connect() as connection:
         try:
-            answer = connection.execute("select json_serialize_sql(?::varchar)", [sql]).fetchone()
+            # a literal: at its first parameter DuckDB imports pandas
+            answer = connection.execute(f"select json_serialize_sql({_quoted(sql)})").fetchone()
         except duckdb.Error as error:
             raise NotASelect(str(error)) from error
     assert answer is not None
@@ -50,6 +51,10 @@ def parse(sql: str) -> Statement:
     if len(tree["statements"]) != 1:
         raise NotASelect(f"One SELECT is wanted, {len(tree['statements'])} were given.")
     return _read(list(_nodes(tree)))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _read(nodes: list[dict[str, Any]]) -> Statement:

@@ -54,6 +54,7 @@ def take_cut(engine: Engine, consumer: str, since: Cut | None) -> Cut:
     with engine.connect() as connection:
         autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
         _refuse_standby(autocommit)
+        _refuse_unreached(autocommit)
         cut = Cut(_present(autocommit), *_history(autocommit))
         if since is not None:
             _refuse_rewound(since, cut)
@@ -61,6 +62,17 @@ def take_cut(engine: Engine, consumer: str, since: Cut | None) -> Cut:
         connection.execute(_DURABLY)
         connection.execute(_REMEMBER, _row(consumer, cut))
     return cut
+
+
+def refuse_lost(engine: Engine, position: int) -> None:
+    """Raise SourceRewound when the log lacks an event that a reader has read: an older dump was restored."""
+    with engine.connect() as connection:
+        is_there = connection.execute(_IS_THERE, {"position": position}).scalar_one()
+    if not is_there:
+        raise SourceRewound(
+            f"The log lacks event {position}, which the lake has read: an older backup was restored; "
+            "rebuild the lake from this log (jovey rebuild)."
+        )
 
 
 def between(seen: Snapshot, until: Snapshot) -> str:
@@ -82,6 +94,9 @@ def seen_by(since: Cut | None) -> Snapshot:
 
 
 _SNAPSHOT: LiteralString = "select pg_current_snapshot()::text"
+_IS_THERE = text("select exists (select from jovey.events where position = :position)")
+_UNREACHED = text("""
+    select exists (select from jovey.events where transaction_id >= pg_snapshot_xmax(pg_current_snapshot()))""")
 _DURABLY = text("set local synchronous_commit = on")
 _REMEMBER = text("""
     insert into jovey.tail_cuts (consumer, snapshot, timeline_id, system_identifier, taken_at)
@@ -110,6 +125,15 @@ def _refuse_standby(connection: Connection) -> None:
     if connection.execute(text("select pg_is_in_recovery()")).scalar_one():
         raise SourceRewound(
             "This server is a standby, where running transactions look finished: read the log from the primary."
+        )
+
+
+def _refuse_unreached(connection: Connection) -> None:
+    """Events of transactions that the server has not come to would be in no cut: they would be skipped for ever."""
+    if connection.execute(_UNREACHED).scalar_one():
+        raise SourceRewound(
+            "The log holds transactions that this server has not come to: it was restored from another server's dump; "
+            "jovey rebuild lets the server come to them and makes the lake anew."
         )
 
 
