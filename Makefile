@@ -30,6 +30,9 @@ check: .venv/made ## Format, lint, types, import rules, freshness of generated d
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m orchestration.documents --check
 
+audit: .venv/made ## Ask the advisory database about every locked package (needs a network, so no part of check)
+	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
 bench: .venv/made ## Measure what the house promises (NAME=orders: one bench, JSON=file: also written there)
 	@$(BIN)/jovey bench $(or $(NAME),all) $(if $(JSON),--json $(JSON))
 
@@ -59,4 +62,4 @@ clean: ## Remove what was built (.venv, caches); .jovey, your data, stays
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo up test check bench soak docs lock clean
+.PHONY: help demo up test check audit bench soak docs lock clean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 
@@ -28,24 +29,37 @@ import api.receivables.reports
 import api.receivables.routes
 import api.receivables.webhooks
 from api.access import DOORS
+from api.address import networks
+from api.allowance import Store
 from api.auth.enter import enter
 from api.auth.tokens import signing_key
+from api.bodies import Bodies
+from api.cors import Cors
 from api.docs_page import add_docs_page
+from api.doorstep import Doorstep
 from api.faces import Faces
+from api.host_cookies import HostCookies
 from api.house import House
+from api.limiter import Limiter, count_caller
+from api.limits import Limits, Policies
 from api.live import Live
+from api.manners import refuse_malformed_key, wait_for_position
 from api.middleware import Porch, Tally
 from api.openapi import complete
 from api.pages.app import create_pages
+from api.pages.mishaps import mishap_at_the_door
 from api.problem import explain_problems
 from api.rules import rules_of
+from api.shield import Shield
 from api.staff_door import StaffDoor
 from warehouse.lake.read import Reader
 from warehouse.postgres import Database, open_database
-from warehouse.settings import Settings
+from warehouse.settings import Settings, listed
 from warehouse.settings import settings as settings_of_process
 
+_LIMITS_POOL, _LIMITS_SECONDS = 2, 0.5  # connections, and how long one may take to count
 POOL_SIZE = 16  # connections; a door holds one for a few milliseconds, so more would only queue in the database
+_LOG = logging.getLogger("jovey.api")
 
 _ROUTERS = (
     api.health.ROUTER,
@@ -78,7 +92,9 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     @asynccontextmanager
     async def open_house(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
-            app.state.house = pages.state.house = stack.enter_context(_opened(chosen, database))
+            own = (database or stack.enter_context(open_database(chosen))).of(chosen)
+            app.state.house = pages.state.house = stack.enter_context(_opened(chosen, own))
+            app.state.limits = stack.enter_context(_counting(chosen, own))
             yield
 
     tally, pages = Tally(), create_pages()
@@ -88,7 +104,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         description="Every write takes `Idempotency-Key`; every error is `application/problem+json`.",
         version="1",
         lifespan=open_house,
-        dependencies=[Depends(enter)],
+        dependencies=[Depends(enter), Depends(count_caller), Depends(refuse_malformed_key), Depends(wait_for_position)],
         docs_url=None,
         redoc_url=None,
     )
@@ -96,8 +112,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     for router in _ROUTERS:
         app.include_router(router)
     explain_problems(app)
-    app.add_middleware(Faces, pages=pages, staff=StaffDoor(chosen.staff_port))
-    app.add_middleware(Porch, tally=tally)
+    _surround(app, pages, chosen, tally)
     _refuse_unlisted(app)
     complete(app)
     add_docs_page(app)
@@ -111,15 +126,41 @@ def doors(app: FastAPI) -> Iterator[tuple[str, str]]:
             yield from ((method, str(route.path)) for method in sorted(route.methods or ()))
 
 
+def _surround(app: FastAPI, pages: FastAPI, settings: Settings, tally: Tally) -> None:
+    """What a request passes before a door, the innermost first."""
+    doorstep = Doorstep(mishap_at_the_door(pages))
+    app.add_middleware(Faces, pages=pages, staff=StaffDoor(settings.staff_port))
+    app.add_middleware(Bodies, doorstep=doorstep)
+    app.add_middleware(Limiter, trusted=networks(settings.trusted_proxies), doorstep=doorstep)
+    if settings.is_served_securely:
+        app.add_middleware(HostCookies)
+    app.add_middleware(Porch, tally=tally)
+    app.add_middleware(Cors, origins=listed(settings.cors_origins))
+    app.add_middleware(Shield, is_secure=settings.is_served_securely)
+
+
 @contextmanager
-def _opened(settings: Settings, database: Database | None) -> Iterator[House]:
+def _opened(settings: Settings, database: Database) -> Iterator[House]:
     """The house with its pool and its reader, closed afterwards."""
     with ExitStack() as stack:
-        own = (database or stack.enter_context(open_database(settings))).of(settings)
-        engine = own.engine("jovey_append", pool_size=POOL_SIZE)
+        engine = database.engine("jovey_append", pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
-        lake = stack.enter_context(Reader(own, settings))
+        lake = stack.enter_context(Reader(database, settings))
         yield House(engine, lake, settings, rules_of(settings), signing_key(settings), Live(engine))
+
+
+@contextmanager
+def _counting(settings: Settings, database: Database) -> Iterator[Limits]:
+    """The limits with a pool of their own: a busy house must not be slow to say that it is busy."""
+    if settings.is_served_securely and not settings.trusted_proxies:
+        _LOG.warning("https comes through a proxy: name it in JOVEY_TRUSTED_PROXIES, or all visitors count as one")
+    engine = database.engine(
+        "jovey_append", pool_size=_LIMITS_POOL, lock_timeout_s=_LIMITS_SECONDS, statement_timeout_s=_LIMITS_SECONDS
+    )
+    try:
+        yield Limits(Policies.of(settings), Store(engine), signing_key(settings))
+    finally:
+        engine.dispose()
 
 
 def _refuse_unlisted(app: FastAPI) -> None:

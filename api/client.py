@@ -25,6 +25,7 @@ from warehouse.ids import new_id
 ATTEMPTS_MAX = 3
 _WAIT_SECONDS_MAX = 5.0
 _PAGES_MAX = 10_000
+_LATER = frozenset({httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS})
 _SIGNING_IN = frozenset({"/auth/login", "/auth/refresh"})  # doors where a token that ran out does not matter
 
 _INVOICE, _PAYMENT = "/ar/invoices/{invoice_id}", "/ar/payments/{payment_id}"
@@ -199,9 +200,11 @@ class Client:
                 answer = self._once(method, path, told, headers)
             except httpx.TransportError:
                 continue
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            wait = float(answer.headers.get("Retry-After", 1))
+            is_over = answer.status_code == httpx.codes.TOO_MANY_REQUESTS and wait > _WAIT_SECONDS_MAX
+            if answer.status_code not in _LATER or is_over:
                 return answer
-            time.sleep(min(float(answer.headers.get("Retry-After", 1)), _WAIT_SECONDS_MAX))
+            time.sleep(min(wait, _WAIT_SECONDS_MAX))
         return self._once(method, path, told, headers)
 
     def _once(self, method: str, path: str, told: Mapping[str, Any], headers: Mapping[str, str]) -> httpx.Response:

@@ -20,7 +20,7 @@ from api.actor import Actor
 from api.command import Command
 from api.functions import DECIDERS, REACTIONS, STREAMS
 from api.given import Given
-from api.refusals import Refusal
+from api.refusals import Refusal, not_found
 from api.rules import Rules
 from api.stream import Stream
 from warehouse.events.event import Event, Recorded, Ref
@@ -172,7 +172,7 @@ class _Unit:
         self._rules = rules
         self._people = People(connection)
         self._held: dict[UUID, _Held] = {}
-        self._peeked: dict[UUID, tuple[int, Any]] = {}
+        self._peeked: dict[UUID, tuple[int, str, Any]] = {}
         self._recorded: list[Recorded[Any]] = []
 
     def answer_all(self, requests: Sequence[Request], fresh_ids: list[UUID]) -> list[Handled]:
@@ -229,9 +229,12 @@ class _Unit:
     def _decide(self, command: Command, request: Request) -> Sequence[Event]:
         decider = DECIDERS[command.stream]
         self._hold(self._declared([command]))
+        held = self._held[command.ref.id]
+        if held.ref.stream != command.stream:  # somebody named a thing of another kind
+            raise not_found(command.stream.replace("_", " "), command.ref.id)
         if command is request.command:
-            _refuse_moved(request, self._held[command.ref.id].version)
-        return decider.decide(self._held[command.ref.id].now, command, self._given(command.ref, request))
+            _refuse_moved(request, held.version)
+        return decider.decide(held.now, command, self._given(command.ref, request))
 
     def _record(self, event: Event, ref: Ref, request: Request, ordinal: int, cause: UUID) -> Recorded[Any]:
         held = self._held[ref.id]
@@ -261,7 +264,10 @@ class _Unit:
     def _lookup(self, stream: Stream[Any], id: UUID) -> Any:
         if id not in self._held:
             raise AssertionError(f"{stream.name} {id} was read but not declared in reads()")
-        return self._held[id].now
+        held = self._held[id]
+        return (
+            held.now if held.stream is stream else stream.initial
+        )  # an id of another kind of thing names nothing here
 
     def _declared(self, commands: Iterable[Command]) -> tuple[dict[UUID, Ref], dict[UUID, Ref]]:
         """All streams the commands declare, shared and locked; their own streams are locked."""
@@ -299,12 +305,14 @@ class _Unit:
 
     def _peek(self, stream: Stream[Any], id: UUID) -> Any:
         if id in self._held:
-            return self._held[id].now
+            return self._lookup(stream, id)
         if id not in self._peeked:
-            self._peeked[id] = (0, stream.initial)
+            self._peeked[id] = (0, stream.name, stream.initial)
             for loaded in peek(self._connection, [id]):
-                self._peeked[id] = (loaded.version, stream.parse(*self._people.reveal([loaded.state])))
-        return self._peeked[id][1]
+                state = STREAMS[loaded.ref.stream].parse(*self._people.reveal([loaded.state]))
+                self._peeked[id] = (loaded.version, loaded.ref.stream, state)
+        _, kind, state = self._peeked[id]
+        return state if kind == stream.name else stream.initial
 
     def _write(self, answered: Sequence[Receipt]) -> Appended:
         changed = [held for held in self._held.values() if held.head > held.version]

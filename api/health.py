@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 
 from api.house import Here
+from api.limits import Limits
 from api.middleware import Tally
 from warehouse.log.migrate import newest_revision, revision_at
 
@@ -44,6 +45,7 @@ def is_ready(here: Here) -> Health:
 
 @ROUTER.get("/metrics", response_class=PlainTextResponse)
 def metrics(request: Request) -> str:
-    """Requests and their times since this process started, for Prometheus."""
+    """Requests and their times since this process started, and how many were too many, for Prometheus."""
     tally: Tally = request.app.state.tally
-    return tally.text()
+    limits: Limits = request.app.state.limits
+    return tally.text() + limits.text()

@@ -1,24 +1,20 @@
-"""What every request passes before any door: an id, a look at its size, a count."""
+"""What every request passes first: an id, a count of its answer, and words for what nobody foresaw."""
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import Counter
 from threading import Lock
-from typing import Any
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problem import ProblemError, problem
+from api.problem import unexpected
 from warehouse.clock import now
 from warehouse.ids import new_id
 
-BODY_BYTES_MAX = 1 << 20
-BULK_BODY_BYTES_MAX = 5 << 20
-_BULK_PATH = "/api/v1/dealers/orders/bulk"
+_LEFT = 499  # nginx's word for a caller who left before there was an answer
 _REQUEST_ID = re.compile(r"^[\w.\-]{1,128}$")
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
 
@@ -59,20 +55,20 @@ class Tally:
 
 
 class Porch:
-    """ASGI middleware: gives the request an id, refuses bodies too large or holding NUL, counts the answer."""
+    """ASGI middleware: gives the request an id, counts the answer, and answers when everything behind it failed."""
 
     def __init__(self, app: ASGIApp, tally: Tally) -> None:
         self._app = app
         self._tally = tally
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it here when it may not come in."""
+        """Pass the request on; what nobody foresaw is answered here and rises, for the server to log."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = Request(scope)
         request.state.request_id = _request_id(request)
-        started, answered = time.perf_counter(), 500
+        started, answered = time.perf_counter(), 0
 
         async def stamped(message: Message) -> None:
             nonlocal answered
@@ -82,88 +78,16 @@ class Porch:
             await send(message)
 
         try:
-            await self._admit(request, receive, stamped)
+            await self._app(scope, receive, stamped)
+        except Exception as error:
+            if not answered:
+                await unexpected(request, error)(scope, receive, stamped)
+            raise
         finally:
             route = getattr(scope.get("route"), "path", "(none)")
-            self._tally.count(request.method, route, answered, time.perf_counter() - started)
-
-    async def _admit(self, request: Request, receive: Receive, send: Send) -> None:
-        limit = BULK_BODY_BYTES_MAX if request.url.path.startswith(_BULK_PATH) else BODY_BYTES_MAX
-        body = await _body(receive, limit)
-        scope, request_id = request.scope, request.state.request_id
-        if body is None:
-            detail = f"The body is larger than {limit:,} bytes; send it in parts."
-            answer = problem(request_id, 413, "body_too_large", detail, headers={"Connection": "close"})
-            await answer(scope, receive, send)
-        elif nul := _nul(scope, body):
-            errors = [ProblemError(field=nul, code="nul_character", message="holds a NUL character (U+0000)")]
-            answer = problem(request_id, 422, "invalid_request", f"{nul}: holds a NUL character (U+0000).", errors)
-            await answer(scope, receive, send)
-        else:
-            await self._app(scope, _replayed(body, receive), send)
+            self._tally.count(request.method, route, answered or _LEFT, time.perf_counter() - started)
 
 
 def _request_id(request: Request) -> str:
     given = request.headers.get("x-request-id", "")
     return given if _REQUEST_ID.match(given) else str(new_id(now()))
-
-
-async def _body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, None once it exceeds the limit."""
-    parts, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        more = message.get("more_body", False)
-        if size > limit:
-            return None
-    return b"".join(parts)
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    is_told = False
-
-    async def replay() -> Message:
-        nonlocal is_told
-        if is_told:
-            return await receive()
-        is_told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _nul(scope: Scope, body: bytes) -> str | None:
-    """Where a NUL character stands, which PostgreSQL's text cannot hold: a field's path, `query` or `path`."""
-    if "\0" in scope["path"]:
-        return "path"
-    if b"%00" in scope["query_string"]:
-        return "query"
-    if b"\0" in body:
-        return "body"
-    if b"\\u0000" not in body:
-        return None
-    try:
-        return _nul_path(json.loads(body))
-    except (ValueError, RecursionError):
-        return None  # no JSON: the door says so
-
-
-def _nul_path(value: Any, path: str = "") -> str | None:
-    match value:
-        case str():
-            return (path or "body") if "\0" in value else None
-        case dict():
-            inside = [(key, one) for key, one in value.items()]
-        case list():
-            inside = [(str(place), one) for place, one in enumerate(value)]
-        case _:
-            return None
-    for name, one in inside:
-        below = f"{path}.{name}".lstrip(".").replace("\0", "\ufffd")
-        if found := below if "\0" in name else _nul_path(one, below):
-            return found
-    return None

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.access import DOORS
 from api.codes import FUNCTIONS, codes_of
+from api.openapi_manners import add_manners, problems_of_manners
 from api.problem import MEDIA_TYPE, Problem, ProblemError
 
 _FUNCTION_OF_TAG = {name: name for name in FUNCTIONS} | {"dealers": "customers", "returns": "fulfillment"}
@@ -22,9 +23,15 @@ _WHAT = {
     "403": "The caller may not do this.",
     "404": "There is no such thing, or not for this caller.",
     "409": "A rule of the business says no.",
+    "406": "Nothing is said here in a form that `Accept` takes.",
+    "408": "The body came too slowly.",
     "412": "It is no longer at the version that `If-Match` names.",
     "413": "The body is too large.",
+    "415": "The body is in a form that this door does not read.",
     "422": "The request is malformed; `errors` names the fields.",
+    "425": "What `X-Jovey-At-Least` names is not there yet; ask again after `Retry-After`.",
+    "429": "Too many requests; ask again after `Retry-After`.",
+    "500": "Something went wrong on our side.",
     "503": "Not at this moment; nothing was done, ask again after `Retry-After`.",
 }
 
@@ -63,6 +70,8 @@ def _completed(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = [{}, *operation.get("security", [])]
             if method in _WRITES:
                 _name_headers(operation["responses"])
+            if path.startswith("/api/"):
+                add_manners(method, operation)
     return found
 
 
@@ -86,8 +95,7 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
         own = {"/login": "wrong_credentials", "/refresh": "refresh_token_refused"}
         more = [own["/" + path.rpartition("/")[2]]] if signs_in else []
         yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"]), *more]
-    if "requestBody" in operation or operation.get("parameters"):
-        yield "422", ["invalid_request"]
+        yield from problems_of_manners(method, operation)
     writes_by_rules = rules is not None and method in _WRITES and not path.endswith("/preview")
     forbidden = set(rules["forbidden"]) if rules and writes_by_rules else set()
     if path.endswith("/auth/password"):
@@ -98,13 +106,13 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
         yield "404", rules["not_found"]
         yield "409", rules["conflict"]
         yield "412", ["version_moved"]
-        yield "503", ["busy"]
     elif "{" in path:
         yield "404", [f"{_thing(path)}_not_found"]
     if path.endswith("/events/stream"):
         yield "409", ["position_unknown", "position_too_far"]
-    if path == "/health/ready" or "/reports/" in path or path.endswith("/stream"):
-        yield "503", ["not_ready"]
+    waits = path == "/health/ready" or "/reports/" in path or path.endswith("/stream")
+    if is_api or waits:
+        yield "503", ["busy"] * is_api + ["not_ready"] * waits
 
 
 def _thing(path: str) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -19,6 +21,7 @@ from api.refusals import Kind, Refusal
 MEDIA_TYPE = "application/problem+json"
 _STATUS: Mapping[Kind, int] = {"conflict": 409, "not_found": 404, "forbidden": 403, "moved": 412}
 _BUSY_SECONDS = 1
+ERRORS_MAX = 100  # of one answer; nobody mends more at once
 _LOG = logging.getLogger("jovey.api")
 
 
@@ -80,7 +83,15 @@ def explain_problems(app: FastAPI) -> None:
     app.add_exception_handler(Unauthenticated, _unauthenticated)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Busy, _busy)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(OperationalError, _database_away)
+    app.add_exception_handler(PoolTimeout, _database_away)
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """The answer to a bug of ours: it says nothing of the inside, and leaves its traces in the log."""
+    _LOG.error("request %s failed: %s %s", _id(request), request.method, request.url.path, exc_info=error)
+    detail = "Something went wrong on our side. Nothing was done; the request id finds it in our log."
+    return problem(_id(request), 500, "internal_error", detail)
 
 
 def _refused(request: Request, refusal: Exception) -> Response:
@@ -95,9 +106,9 @@ def _invalid(request: Request, invalid: Exception) -> Response:
     if found[0]["type"] == "json_invalid":
         why, where = found[0]["ctx"]["error"], found[0]["loc"][-1]
         return problem(_id(request), 400, "malformed_json", f"The body is not JSON: {why} at character {where}.")
-    errors = [ProblemError(field=_path(one["loc"]), code=one["type"], message=one["msg"]) for one in found]
+    errors = [ProblemError(field=_path(one["loc"]), code=one["type"], message=one["msg"]) for one in found[:ERRORS_MAX]]
     named = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
-    more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
+    more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
     return problem(_id(request), 422, "invalid_request", f"{named}{more}.", errors)
 
 
@@ -115,6 +126,8 @@ def _unauthenticated(request: Request, error: Exception) -> Response:
 _HTTP_CODES: Mapping[int, tuple[str, str | None]] = {
     400: ("malformed_body", "The body cannot be read as JSON in UTF-8."),
     404: ("no_such_door", "There is nothing at this address; the list of all addresses is at /docs."),
+    425: ("position_not_reached", None),
+    429: ("too_many_requests", None),
     503: ("not_ready", None),
     405: ("method_not_allowed", "This address exists, but not for this method."),
 }
@@ -131,10 +144,11 @@ def _busy(request: Request, error: Exception) -> Response:
     return problem(_id(request), 503, "busy", detail, headers={"Retry-After": str(_BUSY_SECONDS)})
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
-    _LOG.error("request %s failed: %s %s", _id(request), request.method, request.url.path, exc_info=error)
-    detail = "Something went wrong on our side. Nothing was done; the request id finds it in our log."
-    return problem(_id(request), 500, "internal_error", detail, headers={"X-Request-ID": _id(request)})
+def _database_away(request: Request, error: Exception) -> Response:
+    """The database is gone, too slow, or has no connection left; whether a write reached it only its key can tell."""
+    _LOG.warning("request %s put off: %s %s", _id(request), request.method, request.url.path, exc_info=error)
+    detail = "The database did not answer in time; ask again, a write with the same Idempotency-Key."
+    return problem(_id(request), 503, "busy", detail, headers={"Retry-After": str(_BUSY_SECONDS)})
 
 
 def _id(request: Request) -> str:

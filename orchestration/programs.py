@@ -83,6 +83,7 @@ def _api(settings: Settings, environment: Mapping[str, str], port: int) -> Child
     command = [program("uvicorn"), "api.app:create_app", "--factory", "--host", host, "--port", str(port)]
     # event streams stay open for hours: they are cut when the time for stopping comes
     command += ["--no-access-log", "--timeout-graceful-shutdown", "4"]
+    command += ["--no-proxy-headers", "--no-server-header"]  # whom a proxy speaks for is judged in api/address.py
     near = LOOPBACK if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
     return Child("api", command, lambda: _status(near, port, "/health/ready") == http.client.OK, environment)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -55,6 +59,25 @@ class Settings(BaseSettings):
     )
     access_token_minutes: int = Field(15, ge=1, description="How long a sign-in lasts before it is refreshed.")
 
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks, with commas, whose X-Forwarded-For is believed; none: nobody's is."
+    )
+    cors_origins: str = Field(
+        "", description="Origins, with commas, whose pages may call the API with tokens; cookies never cross origins."
+    )
+    stranger_requests_per_minute_max: int = Field(
+        300, ge=1, description="Requests a minute from an address by those who are not signed in."
+    )
+    sign_in_requests_per_minute_max: int = Field(
+        30, ge=1, description="Requests a minute from an address to sign in, register or set a password."
+    )
+    buyer_requests_per_minute_max: int = Field(1_200, ge=1, description="Requests a minute of a consumer or dealer.")
+    staff_requests_per_minute_max: int = Field(6_000, ge=1, description="Requests a minute of a staff member.")
+    agent_requests_per_minute_max: int = Field(6_000, ge=1, description="Requests a minute of an agent.")
+    address_requests_per_minute_max: int = Field(
+        30_000, ge=1, description="Requests a minute from an address, whoever makes them; one proxy is one address."
+    )
+
     tax_rate: Decimal = Field(Decimal("0.10"), ge=0, lt=1, description="Sales tax on product lines, as a fraction.")
     minimum_margin_rate: Decimal = Field(Decimal("0.05"), ge=0, description="Least margin over cost of a list price.")
     price_step_rate: Decimal = Field(Decimal("0.05"), gt=0, description="Largest change of a price in one step.")
@@ -99,6 +122,20 @@ class Settings(BaseSettings):
     )
     aging_basis: Literal["due_date", "invoice_date"] = Field("due_date", description="The date an open item ages from.")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, names: str) -> str:
+        for name in listed(names):
+            ip_network(name, strict=False)
+        return names
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, names: str) -> str:
+        if wrong := [name for name in listed(names) if not _ORIGIN.fullmatch(name)]:
+            raise ValueError(f"{', '.join(wrong)} is no origin such as https://shop.example; a wildcard is none either")
+        return names
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -124,6 +161,11 @@ class Settings(BaseSettings):
     def archive_folder(self) -> Path:
         """Where sealed copies of old events live."""
         return self.archive_path or self.home / "archive"
+
+
+def listed(names: str) -> list[str]:
+    """The names of a setting that holds several, with commas between them."""
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 @cache

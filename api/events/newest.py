@@ -30,7 +30,9 @@ _COUNTED_MAX = 1_000
 
 
 @ROUTER.get("/newest")
-def show_newest(here: Here, after: Annotated[int, Query(ge=0, description="An event's number.")] = 0) -> Newest:
+def show_newest(
+    here: Here, after: Annotated[int, Query(ge=0, lt=1 << 63, description="An event's number.")] = 0
+) -> Newest:
     """How many events came after one, and since when the first of them waits to be seen."""
     later = select(events.c.position, events.c.created_at).where(events.c.position > after).order_by(events.c.position)
     some = later.limit(_COUNTED_MAX).subquery()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
@@ -12,8 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
 
+from api.doorstep import PageOf
 from api.handle import Busy
+from api.pages.frame import Frame
 from api.pages.render import page
 from api.pages.shield import HEADERS
 from api.pages.visitor import visitor
@@ -35,6 +39,9 @@ _WORDS = {
     403: _Words("That is not open to you", "You are signed in as somebody who may not see or do this."),
     404: _Words("There is nothing at this address", "The page moved, or the address has a slip in it."),
     405: _Words("That cannot be done here", "This address shows something; it takes nothing in that way."),
+    408: _Words("That took too long", "What you sent did not arrive in time. Please try again."),
+    413: _Words("That is too much at once", "What you sent is larger than this shop takes."),
+    414: _Words("That address is too long", "Please begin again from the page you came from."),
     422: _Words("We could not read that", "Something in the address or the form is not what we expected."),
     429: _Words("One moment, please", "Too many tries in a short time. Wait a minute, then go on."),
     500: _Words("Something went wrong on our side", "It is not your doing, and nothing was changed. Please try again."),
@@ -61,6 +68,19 @@ def mishap(request: Request, status: int, text: str | None = None, title: str | 
     headers = {"Retry-After": str(_RETRY_SECONDS)} if status == 503 else {}
     said, why = title or words.title, text or words.text
     return page(request, "mishap.html", status=status, headers=headers, title=said, text=why, code=status)
+
+
+def mishap_at_the_door(app: FastAPI) -> PageOf:
+    """What makes the page for a request that may not come in: nobody looks who asks, so it costs no question."""
+
+    async def made(scope: Scope, status: int, headers: Mapping[str, str]) -> Response:
+        request = Request({**scope, "app": app})
+        request.state.frame = Frame()
+        answer = mishap(request, status)
+        answer.headers.update({**HEADERS, **headers})  # this answer goes out past the shield
+        return answer
+
+    return made
 
 
 def _recognise(request: Request) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path, Request
+from fastapi import Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,8 @@ from api.house import Here, House
 from api.receivables.paying import Result, provider_named, settle_webhook
 from api.views import routed
 from warehouse.clock import now
+from warehouse.log.position import encode
+from warehouse.log.tail import head
 
 ROUTER = routed("/api/v1/payments", "receivables")
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
@@ -26,9 +28,11 @@ class WebhookAnswer(BaseModel):
 
 
 @ROUTER.post("/webhooks/{provider}", openapi_extra=_BODY)
-async def take_webhook(request: Request, here: Here, provider: _Name) -> WebhookAnswer:
+async def take_webhook(request: Request, here: Here, response: Response, provider: _Name) -> WebhookAnswer:
     """A processor's message, signed in its own header; sent again it has no second effect."""
-    return await run_in_threadpool(_taken, here, provider, await request.body(), request)
+    answer = await run_in_threadpool(_taken, here, provider, await request.body(), request)
+    response.headers["X-Jovey-Position"] = encode(await run_in_threadpool(head, here.engine))
+    return answer
 
 
 def _taken(here: House, name: str, body: bytes, request: Request) -> WebhookAnswer:

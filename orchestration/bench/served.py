@@ -122,7 +122,11 @@ def serving(settings: Settings) -> Iterator[Served]:
     said = Path(settings.home) / "api.log"
     with said.open("w") as file:
         process = subprocess.Popen(
-            [*command, "--no-access-log"], env=environment, stdout=file, stderr=file, start_new_session=True
+            [*command, "--no-access-log", "--no-proxy-headers"],
+            env=environment,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
         )
     try:
         address = f"http://{LOOPBACK}:{port}"

@@ -83,9 +83,8 @@ class Till:
         return self.sandbox.webhook(self.token(), outcome, at or now())
 
     def tell(self, body, signed, name="sandbox") -> httpx.Response:
-        return self.client.post(
-            f"/api/v1/payments/webhooks/{name}", content=body, headers={"Webhook-Signature": signed}
-        )
+        headers = {"Webhook-Signature": signed, "Content-Type": "application/json"}
+        return self.client.post(f"/api/v1/payments/webhooks/{name}", content=body, headers=headers)
 
 
 @pytest.fixture
@@ -97,6 +96,7 @@ def till(database, tmp_path):
 def test_an_order_is_confirmed_when_its_money_comes_in(till):
     answer = till.tell(*till.message())
     assert answer.json() == {"result": "paid", "is_repeated": False}, answer.text
+    assert answer.headers["x-jovey-position"]
     assert (till.order.lifecycle, till.order.payment, till.order.paid) == ("confirmed", "paid", Decimal("200.00"))
     (payment,) = till.account.payments.values()
     assert payment.order_id == till.order_id
@@ -211,7 +211,9 @@ def test_a_forged_stale_or_foreign_signature_is_refused(till):
         (body, "v1=ß,t=²"),
     ]
     for one, mac in wrong:
-        answer = till.client.post(DOOR, content=one, headers={"Webhook-Signature": mac.encode()})
+        answer = till.client.post(
+            DOOR, content=one, headers={"Webhook-Signature": mac.encode(), "Content-Type": "application/json"}
+        )
         assert (answer.status_code, answer.json()["code"]) == (403, "webhook_refused"), mac
     assert till.order.paid == 0
 

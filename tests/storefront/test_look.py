@@ -137,3 +137,9 @@ def test_words_stand_out_from_every_ground_and_borders_of_fields_too(side: int):
     assert _contrast(token["water"], token["on-water"]) >= 4.5
     assert _contrast(token["good"], token["good-wash"]) >= 4.5
     assert _contrast(token["bad"], token["bad-wash"]) >= 4.5
+
+
+def test_the_apis_documentation_opens_with_no_script_from_the_page_but_its_own(open_page):
+    page = open_page("/docs")
+
+    expect(page.locator(".opblock").first).to_be_visible(timeout=30_000)

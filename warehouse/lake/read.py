@@ -95,9 +95,12 @@ class Reader:
             return _as_of(cursor)
 
     def has_reached(self, position: Position) -> bool:
-        """The lake shows everything up to the position: what a read with `X-Jovey-At-Least` asks."""
-        with self._snapshot(None) as cursor:
-            return is_reached(position, _account(cursor).cut.snapshot)
+        """The lake shows everything up to the position: what a read with `X-Jovey-At-Least` asks. Without lake, no."""
+        try:
+            with self._snapshot(None) as cursor:
+                return is_reached(position, _account(cursor).cut.snapshot)
+        except LakeMissing:
+            return False
 
     @contextmanager
     def _snapshot(self, version: int | None) -> Iterator[DuckDBPyConnection]:
