@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, text
 from api.functions import STREAMS
 from api.stream import Stream
 from warehouse.events.event import Event, Recorded, Ref
+from warehouse.events.identity import ACCESS
 from warehouse.events.upcasts import upcast
 from warehouse.events.vocabulary import VOCABULARY
 from warehouse.log.people import People, claim_key
@@ -68,6 +69,7 @@ class Rebuilt:
 def refold(connection: Connection, stream_id: UUID | None = None) -> Generator[Refolded]:
     """Every stream (or one) folded from its first event, in the order of their ids; one stream in memory at a time.
 
+    Streams `access` fold to nothing and are left out.
     Reads what its transaction sees. Raises UnreadableFact.
     """
     query, values = (_EVENTS, {}) if stream_id is None else (_EVENTS_OF_ONE, {"stream_id": stream_id})
@@ -307,8 +309,10 @@ _LOG = (
     "jovey.events left join (select key_id, person_id, wrapped_key from jovey.person_keys) as known"
     " on person_id = aggregate_id"
 )
-_EVENTS = f"select {_EVENT} from {_LOG} order by aggregate_id, version"
-_EVENTS_OF_ONE = f"select {_EVENT} from {_LOG} where aggregate_id = :stream_id order by version"
+_EVENTS = f"select {_EVENT} from {_LOG} where aggregate_type <> '{ACCESS}' order by aggregate_id, version"
+_EVENTS_OF_ONE = (
+    f"select {_EVENT} from {_LOG} where aggregate_id = :stream_id and aggregate_type <> '{ACCESS}' order by version"
+)
 _STATES = f"select {_COLUMNS.replace('state,', 'state::text as state,')} from jovey.states order by aggregate_id"
 _CLAIMS = "select aggregate_id, scope, key from jovey.unique_claims order by aggregate_id, scope, key"
 _SCRATCH = (
