@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
 import api.agents.routes
+import api.auth.recovery
 import api.auth.routes
 import api.category.routes
 import api.customers.dealers
@@ -29,17 +30,21 @@ import api.receivables.routes
 import api.receivables.webhooks
 from api.access import DOORS
 from api.auth.enter import enter
-from api.auth.tokens import signing_key
+from api.auth.keys import Keyring
+from api.auth.outside import Outside
 from api.docs_page import add_docs_page
 from api.faces import Faces
-from api.house import House
+from api.house import House, mac_key
 from api.live import Live
+from api.mail.postman import Postman
+from api.mail.smtp import Smtp
 from api.middleware import Porch, Tally
 from api.openapi import complete
 from api.pages.app import create_pages
 from api.problem import explain_problems
 from api.rules import rules_of
 from api.staff_door import StaffDoor
+from warehouse.clock import now
 from warehouse.lake.read import Reader
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
@@ -50,6 +55,7 @@ POOL_SIZE = 16  # connections; a door holds one for a few milliseconds, so more 
 _ROUTERS = (
     api.health.ROUTER,
     api.auth.routes.ROUTER,
+    api.auth.recovery.ROUTER,
     api.category.routes.ROUTER,
     api.customers.routes.ROUTER,
     api.customers.dealers.ROUTER,
@@ -119,7 +125,9 @@ def _opened(settings: Settings, database: Database | None) -> Iterator[House]:
         engine = own.engine("jovey_append", pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
         lake = stack.enter_context(Reader(own, settings))
-        yield House(engine, lake, settings, rules_of(settings), signing_key(settings), Live(engine))
+        keys, outside = Keyring(engine, now()), Outside.of(settings)
+        stack.enter_context(Postman(engine, Smtp.of(settings)))
+        yield House(engine, lake, settings, rules_of(settings), keys, mac_key(own), Live(engine), outside)
 
 
 def _refuse_unlisted(app: FastAPI) -> None:

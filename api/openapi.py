@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -24,9 +24,21 @@ _WHAT = {
     "409": "A rule of the business says no.",
     "412": "It is no longer at the version that `If-Match` names.",
     "413": "The body is too large.",
+    "429": "Too many tries in a row; nothing was looked at. Ask again after `Retry-After` seconds.",
     "422": "The request is malformed; `errors` names the fields.",
     "503": "Not at this moment; nothing was done, ask again after `Retry-After`.",
 }
+_LETTER, _LIMITED = {"403": ["letter_token_refused"]}, {"429": ["too_many_tries"]}
+_IDENTITY: Mapping[tuple[str, str], Mapping[str, Collection[str]]] = {
+    ("post", "/login"): {"401": ["wrong_credentials"], **_LIMITED},
+    ("post", "/refresh"): {"401": ["refresh_token_refused"]},
+    ("post", "/logout"): {"403": ["no_session"]},
+    ("post", "/password"): {"403": ["wrong_password", "no_session"], **_LIMITED},
+    ("post", "/password/forgot"): _LIMITED,
+    ("post", "/password/reset"): _LETTER,
+    ("post", "/email/verify"): _LETTER,
+}
+"""(method, path below /api/v1/auth) -> status -> codes."""
 
 
 def complete(app: FastAPI) -> None:
@@ -57,7 +69,10 @@ def _completed(app: FastAPI) -> dict[str, Any]:
             operation["x-callers"] = str(callers)
             operation["responses"].pop("422", None)
             schemas.update(_lifted(operation))
-            for status, codes in _problems(path, method, operation):
+            problems: dict[str, set[str]] = {}
+            for status, codes in (*_problems(path, method, operation), *_of_identity(path, method)):
+                problems.setdefault(status, set()).update(codes)
+            for status, codes in problems.items():
                 operation["responses"][status] = _response(status, codes)
             if callers.anyone:
                 operation["security"] = [{}, *operation.get("security", [])]
@@ -82,16 +97,12 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
         yield "400", ["malformed_json", "malformed_body"]
         yield "413", ["body_too_large"]
     if is_api:
-        signs_in = path.endswith(("/login", "/refresh"))
-        own = {"/login": "wrong_credentials", "/refresh": "refresh_token_refused"}
-        more = [own["/" + path.rpartition("/")[2]]] if signs_in else []
-        yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"]), *more]
+        yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"])]
+        yield "503", ["not_ready"]  # an outside issuer that does not show its keys
     if "requestBody" in operation or operation.get("parameters"):
         yield "422", ["invalid_request"]
     writes_by_rules = rules is not None and method in _WRITES and not path.endswith("/preview")
     forbidden = set(rules["forbidden"]) if rules and writes_by_rules else set()
-    if path.endswith("/auth/password"):
-        forbidden.add("wrong_password")
     if not callers.anyone or forbidden:
         yield "403", forbidden | (set() if callers.anyone else {"not_allowed"})
     if rules and writes_by_rules:
@@ -105,6 +116,11 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
         yield "409", ["position_unknown", "position_too_far"]
     if path == "/health/ready" or "/reports/" in path or path.endswith("/stream"):
         yield "503", ["not_ready"]
+
+
+def _of_identity(path: str, method: str) -> Iterator[tuple[str, Collection[str]]]:
+    """The problems of the doors of identity, whose codes stand in no rules."""
+    yield from _IDENTITY.get((method, path.removeprefix("/api/v1/auth")), {}).items()
 
 
 def _thing(path: str) -> str:

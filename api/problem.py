@@ -13,6 +13,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.auth.audit import record_refusal
+from api.auth.lockout import TooManyTries
 from api.handle import Busy
 from api.refusals import Kind, Refusal
 
@@ -80,11 +82,13 @@ def explain_problems(app: FastAPI) -> None:
     app.add_exception_handler(Unauthenticated, _unauthenticated)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(TooManyTries, _too_many_tries)
     app.add_exception_handler(Exception, _unexpected)
 
 
 def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
+    record_refusal(request, refusal)
     errors = [ProblemError(field=f.field, code=f.code, message=f.message) for f in refusal.faults]
     return problem(_id(request), _STATUS[refusal.kind], refusal.code, refusal.message, errors)
 
@@ -129,6 +133,12 @@ def _http(request: Request, error: Exception) -> Response:
 def _busy(request: Request, error: Exception) -> Response:
     detail = f"{error} Nothing was done; ask again."
     return problem(_id(request), 503, "busy", detail, headers={"Retry-After": str(_BUSY_SECONDS)})
+
+
+def _too_many_tries(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooManyTries)
+    headers = {"Retry-After": str(error.retry_after_seconds)}
+    return problem(_id(request), 429, "too_many_tries", str(error), headers=headers)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -8,13 +8,15 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from sqlalchemy import Connection
 
 from api.auth.enter import Who
+from api.auth.letters import post_verification
 from api.auth.passwords import Password, hashed, is_password_of, keep
 from api.customers.commands import AddAddress, Email, Name, Phone, RegisterCustomer, UpdateProfile
 from api.customers.state import CUSTOMER, Customer
 from api.customers.views import CustomerView
-from api.house import Here
+from api.house import Here, House
 from api.paging import Page, Paged
 from api.reading import listed, matching, newest, seen, shown, state_text
 from api.refusals import Refusal
@@ -50,13 +52,20 @@ def register(http: Request, here: Here, by: Who, body: Registration, key: Key = 
         asked,
         lambda asked: RegisterCustomer(customer_id=customer_id, **asked.told),
         CustomerView.of,
-        beside=lambda connection: keep(connection, customer_id, password_hash, now()),
+        beside=lambda connection: begin_account(connection, here, customer_id, body.email, password_hash),
     )
     if handled.is_repeated:
         with here.engine.connect() as connection:
             if not is_password_of(connection, customer_id, body.password):
                 raise Refusal("idempotency_key_reused", "This key was used before with another password.")
     return answered(here, handled.response, handled.transaction_id, 201)
+
+
+def begin_account(connection: Connection, here: House, customer_id: UUID, email: str, password_hash: str) -> None:
+    """What stands beside a registration: the password, and the letter that asks whether the address is theirs."""
+    at = now()
+    keep(connection, customer_id, password_hash, at)
+    post_verification(connection, customer_id, email, here.settings, at)
 
 
 @ROUTER.get("/profile")

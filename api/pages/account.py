@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, StringConstraints
 from starlette.responses import Response
 
 from api.auth.cookies import forget_session
-from api.auth.sessions import revoke_all
+from api.auth.recovery import send_verification
+from api.auth.sessions import sessions_of
+from api.auth.signing_in import end_all_sessions, end_other_session
 from api.command import Command
 from api.customers.commands import AddAddress, UpdateProfile
 from api.handle import Request as Asked
@@ -49,9 +52,9 @@ class AddressForm(BaseModel):
 
 
 @ROUTER.get("/account")
-def show_account(request: Request, who: Visit) -> Response:
+def show_account(request: Request, here: Here, who: Visit) -> Response:
     """The account with its forms."""
-    return _account(request, who)
+    return _account(request, here, who)
 
 
 @ROUTER.post("/account/profile")
@@ -61,11 +64,11 @@ def change_profile(request: Request, here: Here, who: Visit, fields: Form) -> Re
     try:
         do(here, who, filled(UpdateProfile, {**told, "customer_id": who.customer_id}, _WORDS))
     except Wrong as wrong:
-        return _account(request, who, told=told, errors=wrong.errors)
+        return _account(request, here, who, told=told, errors=wrong.errors)
     except Refusal as refusal:
         if refusal.code != "email_taken":
             raise
-        return _account(request, who, told=told, errors={"email": "Another account has this e-mail address."})
+        return _account(request, here, who, told=told, errors={"email": "Another account has this e-mail address."})
     who.tell("good", "Your profile is changed.")
     return to("/account")
 
@@ -76,7 +79,7 @@ def add_address(request: Request, here: Here, who: Visit, fields: Form) -> Respo
     try:
         label = keep_address(here, who, fields)
     except Wrong as wrong:
-        return _account(request, who, address=fields, errors=wrong.errors)
+        return _account(request, here, who, address=fields, errors=wrong.errors)
     who.tell("good", f"The address “{label}” is kept.")
     return to("/account")
 
@@ -84,12 +87,31 @@ def add_address(request: Request, here: Here, who: Visit, fields: Form) -> Respo
 @ROUTER.post("/account/sign-out-everywhere")
 def sign_out_everywhere(here: Here, who: Visit, fields: Form) -> Response:  # noqa: ARG001 - the form's proof is enough
     """End every session of this account, on every device."""
-    with here.engine.begin() as connection:
-        revoke_all(connection, who.customer_id, now(), "signed_out_everywhere")
+    end_all_sessions(here, who.customer_id, who.by)
     response = to("/sign-in")
     forget_session(response)
     who.tell("good", "You are signed out on every device.")
     return response
+
+
+@ROUTER.post("/account/sessions/{session_id}/end")
+def end_session(here: Here, who: Visit, fields: Form, session_id: UUID) -> Response:  # noqa: ARG001 - as above
+    """End one session, such as that of a telephone that was lost."""
+    if end_other_session(here, who.customer_id, session_id, who.by):
+        who.tell("good", "That device is signed out.")
+    else:
+        who.tell("note", "That device was signed out already.")
+    return to("/account")
+
+
+@ROUTER.post("/account/verify-email")
+def ask_for_verification(here: Here, who: Visit, fields: Form) -> Response:  # noqa: ARG001 - as above
+    """Write the letter that confirms the e-mail address again."""
+    if send_verification(here, who.customer_id, who.buyer):
+        who.tell("good", "A letter is on its way; its link confirms the address.")
+    else:
+        who.tell("note", "A letter was written minutes ago, or there is nothing to confirm.")
+    return to("/account")
 
 
 def keep_address(here: House, who: Visitor, fields: Form) -> str:
@@ -120,6 +142,7 @@ def blank_address(who: Visitor) -> dict[str, str]:
 
 def _account(
     request: Request,
+    here: House,
     who: Visitor,
     *,
     told: dict[str, str | None] | None = None,
@@ -130,6 +153,8 @@ def _account(
     profile = told or {"name": buyer.name, "email": buyer.email, "phone": buyer.phone}
     draft = blank_address(who) | dict(address or {})
     status = 422 if errors else 200
+    with here.engine.connect() as connection:
+        sessions = sessions_of(connection, who.customer_id, now())
     return page(
         request,
         "customers/account.html",
@@ -139,4 +164,6 @@ def _account(
         draft=draft,
         errors=errors or {},
         is_address_wrong=address is not None,
+        sessions=sessions,
+        own_session_id=who.claims.session_id if who.claims else None,
     )

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from api.auth.audit import record_refusal
 from api.handle import Busy
 from api.pages.render import page
 from api.pages.shield import HEADERS
@@ -82,6 +83,7 @@ def _to_sign_in(request: Request, _: Exception) -> Response:
 
 def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
+    record_refusal(request, refusal)
     status = _STATUS[refusal.kind]
     title = _WORDS[status].title if status in _WORDS else "That did not go through"
     return mishap(request, status, refusal.message, title)
