@@ -13,7 +13,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What an operator may choose. Every field is `JOVEY_<NAME>` in the environment or `.env`, or bears its alias."""
+    """What an operator may choose. Every field is `JOVEY_<NAME>` in the environment or `.env`, or bears its alias.
+
+    What is secret is left out of the repr, and out of what the log keeps of a change.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="JOVEY_", env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore"
@@ -23,17 +26,24 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None,
         validation_alias="DATABASE_URL",
+        repr=False,
         description="postgresql:// address of an outside server (15 or later); none starts the embedded one.",
     )
     lake_path: str | None = Field(None, description="Folder of the lake's Parquet files; none is `<home>/lake`.")
     secret_key: str | None = Field(
-        None, description="Root of the master key, 32 bytes or more, never to change; none makes one in `<home>`."
+        None,
+        repr=False,
+        description="Root of the master key, 32 bytes or more, never to change; none makes one in `<home>`.",
     )
     master_key: str | None = Field(
-        None, description="Wraps people's and signing keys, 32 bytes or more; none derives it from the secret key."
+        None,
+        repr=False,
+        description="Wraps people's and signing keys, 32 bytes or more; none: of the secret key.",
     )
     seal_key: str | None = Field(
-        None, description="Signs seals of the log: 64 hexadecimal digits; none makes one in `<home>`."
+        None,
+        repr=False,
+        description="Signs seals of the log: 64 hexadecimal digits; none makes one in `<home>`.",
     )
     seal_keys_past: str = Field("", description="Public keys of earlier seal keys whose seals count, with commas.")
     archive_path: Path | None = Field(
@@ -100,7 +110,10 @@ class Settings(BaseSettings):
     )
     supply_weeks_max: int = Field(13, ge=1, le=104, description="No order is for more than this many weeks' demand.")
     anthropic_api_key: str | None = Field(
-        None, validation_alias="ANTHROPIC_API_KEY", description="Lets agents ask Claude; without it formulas answer."
+        None,
+        repr=False,
+        validation_alias="ANTHROPIC_API_KEY",
+        description="Lets agents ask Claude; without it formulas answer.",
     )
     anthropic_base_url: str | None = Field(
         None, validation_alias="ANTHROPIC_BASE_URL", description="Where Claude is asked, if not at Anthropic."

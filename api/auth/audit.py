@@ -59,12 +59,17 @@ def record_refusal(request: Request, refusal: Refusal) -> None:
         record(connection, AccessRefused(person_id=by.id, door=door, code=refusal.code), by, at, once)
 
 
+def stream_of(by: Actor) -> UUID:
+    """The stream of an agent or of the company itself."""
+    return named(ACCESS, by.signature)
+
+
 def _stream_of(whose: UUID | Actor, at: datetime) -> UUID:
-    """A person's or an agent's own stream; of nobody known a new one, which says nothing about who it was."""
+    """A person's, an agent's or the company's own stream; of nobody known a new one, which tells nothing of them."""
     match whose:
         case UUID():
             return derived(whose, ACCESS)
-        case Actor(kind="agent", name=name):
-            return named(ACCESS, name)
+        case Actor(kind="agent" | "system"):
+            return stream_of(whose)
         case _:
             return new_id(at)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from api.auth.keys import Keyring
 from api.mail.outbox import Letter, post
+from orchestration.choices import record_choices
 from orchestration.identity import print_keys, print_outbox, rotate
 from orchestration.users import create_customer, list_users
 from warehouse.clock import now
@@ -58,3 +59,19 @@ def test_keys_are_replaced_and_told_of_without_showing_one(settings, engine):
     with engine.connect() as connection:
         told = text("select count(*) from jovey.events where event_type = 'signing_key.replaced'")
         assert connection.execute(told).scalar_one() == 2
+
+
+def test_changed_settings_are_in_the_log_and_no_secret_with_them(settings, database, engine):
+    assert record_choices(database, settings) == (), "an empty log is left empty for the demo"
+    create_customer(settings, "c@example.com", "Chen", "a long enough sentence")
+    first = record_choices(database, settings)
+    assert {"tax_rate", "master_key", "database_url"} <= set(first)
+    assert record_choices(database, settings) == ()
+    chosen = {"tax_rate": "0.19", "smtp_url": "smtp://u:pssst@mail.example"}
+    other = Settings(home=settings.home, DATABASE_URL=settings.database_url, **chosen)
+    assert record_choices(database, other) == ("smtp_url", "tax_rate")
+    with engine.connect() as connection:
+        told = connection.execute(text("select data::text from jovey.events where event_type = 'settings.changed'"))
+        last = told.scalars().all()[-1]
+    assert '"tax_rate": "0.19"' in last and '"smtp_url": "given"' in last
+    assert "pssst" not in last and "postgresql" not in last

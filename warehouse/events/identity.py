@@ -98,3 +98,13 @@ class SigningKeyReplaced(Event):
 
     key_id: UUID
     old_verify_until: datetime = Field(description="When the last token of the earlier keys is over.")
+
+
+class SettingsChanged(Event):
+    """The operator serves with other settings than before."""
+
+    stream: ClassVar[str] = ACCESS
+    type: ClassVar[str] = "settings.changed"
+
+    changed: tuple[str, ...] = Field(description="Names, in alphabetical order.")
+    settings: dict[str, str] = Field(description="All as they are now; of secrets only whether there is one.")
