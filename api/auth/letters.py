@@ -54,6 +54,24 @@ def post_verification(connection: Connection, person_id: UUID, email: str, setti
     return True
 
 
+def post_new_address(
+    connection: Connection, person_id: UUID, before: str | None, after: str | None, settings: Settings, at: datetime
+) -> None:
+    """Where an e-mail address changed: a letter that asks at the new one, a word of warning to the old one."""
+    if before == after:
+        return
+    if before is not None:
+        words = (
+            f"Your account with {settings.company} has another e-mail address from now on.\n\n"
+            "It was not you? Then somebody is signed in as you. Answer this letter, and change the password if you "
+            f"still can:\n\n{settings.origin}/account\n"
+        )
+        letter = Letter(before, f"Your e-mail address was changed: {settings.company}", words)
+        post(connection, person_id, "email_changed", letter, at)
+    if after is not None:
+        post_verification(connection, person_id, after, settings, at)
+
+
 # As Customer.may_reset_password says it, read off the state so that an address nobody has costs the same statement.
 _MAY_RESET = text("""
     select person.aggregate_id

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import Connection
 
 from api.auth.enter import Who
-from api.auth.letters import post_verification
+from api.auth.letters import post_new_address, post_verification
 from api.auth.passwords import Password, hashed, is_password_of, keep
+from api.auth.sessions import person_of
 from api.customers.commands import AddAddress, Email, Name, Phone, RegisterCustomer, UpdateProfile
 from api.customers.state import CUSTOMER, Customer
 from api.customers.views import CustomerView
@@ -21,7 +22,7 @@ from api.paging import Page, Paged
 from api.reading import listed, matching, newest, seen, shown, state_text
 from api.refusals import Refusal
 from api.views import routed
-from api.writing import Key, answered, asked_of, perform, write
+from api.writing import Asked, Key, answered, asked_of, perform, write
 from warehouse.clock import now
 from warehouse.ids import derived
 
@@ -98,8 +99,17 @@ def _about(search: str) -> Callable[[Customer], bool]:
     return lambda one: any(wanted in (said or "").casefold() for said in (one.name, one.company_name, one.email))
 
 
+def _about_a_new_address(asked: Asked) -> Callable[[Connection], None]:
+    """Letters to the old address and the new one, where the profile gets another."""
+    with asked.here.engine.connect() as connection:
+        person = person_of(connection, asked.customer_id)
+    before, after = person and person.state.email, asked.told.get("email")
+    settings = asked.here.settings
+    return lambda connection: post_new_address(connection, asked.customer_id, before, after, settings, now())
+
+
 write(
-    ROUTER, "PUT", "/profile", UpdateProfile, CustomerView,
+    ROUTER, "PUT", "/profile", UpdateProfile, CustomerView, beside=_about_a_new_address,
     supplied=["customer_id"], build=lambda asked: UpdateProfile(customer_id=asked.customer_id, **asked.told),
 )  # fmt: skip
 write(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, StringConstraints
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.auth.cookies import forget_session
+from api.auth.letters import post_new_address
 from api.auth.recovery import send_verification
 from api.auth.sessions import sessions_of
 from api.auth.signing_in import end_all_sessions, end_other_session
 from api.command import Command
 from api.customers.commands import AddAddress, UpdateProfile
 from api.handle import Request as Asked
-from api.handle import handle
+from api.handle import handle_all
 from api.house import Here, House
 from api.pages.forms import Errors, Wrong, filled, typed
 from api.pages.render import page
@@ -61,8 +64,15 @@ def show_account(request: Request, here: Here, who: Visit) -> Response:
 def change_profile(request: Request, here: Here, who: Visit, fields: Form) -> Response:
     """Change name, e-mail and phone."""
     told = typed(fields, "name", "email", "phone")
+    before, settings = who.buyer.email, here.settings
     try:
-        do(here, who, filled(UpdateProfile, {**told, "customer_id": who.customer_id}, _WORDS))
+        wish = filled(UpdateProfile, {**told, "customer_id": who.customer_id}, _WORDS)
+        do(
+            here,
+            who,
+            wish,
+            lambda connection: post_new_address(connection, who.customer_id, before, wish.email, settings, now()),
+        )
     except Wrong as wrong:
         return _account(request, here, who, told=told, errors=wrong.errors)
     except Refusal as refusal:
@@ -125,10 +135,10 @@ def keep_address(here: House, who: Visitor, fields: Form) -> str:
     return told.label
 
 
-def do(here: House, who: Visitor, command: Command) -> None:
-    """Do what a buyer asks for themselves; raises Refusal."""
+def do(here: House, who: Visitor, command: Command, beside: Callable[[Connection], None] | None = None) -> None:
+    """Do what a buyer asks for themselves, and write beside it what is no fact; raises Refusal."""
     at = now()
-    handle(here.engine, Asked(command, new_id(at), who.by, at), here.rules)
+    handle_all(here.engine, [Asked(command, new_id(at), who.by, at)], here.rules, beside=beside)
 
 
 def blank_address(who: Visitor) -> dict[str, str]:
