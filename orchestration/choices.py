@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from api.auth.audit import OPERATOR, record, stream_of
 from warehouse.clock import now
-from warehouse.events.identity import SettingsChanged
+from warehouse.events.identity import Setting, SettingsChanged
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
@@ -22,10 +22,11 @@ def record_choices(database: Database, settings: Settings) -> tuple[str, ...]:
                 return ()
             kept = connection.execute(_LAST, {"stream": stream_of(OPERATOR)}).scalar_one_or_none()
             told = told_of(settings)
-            before = {} if kept is None else kept
+            before = {one["name"]: one["value"] for one in kept or ()}
             changed = tuple(sorted(name for name in told.keys() | before.keys() if told.get(name) != before.get(name)))
             if changed:
-                record(connection, SettingsChanged(changed=changed, settings=dict(told)), OPERATOR, now())
+                chosen = tuple(Setting(name=name, value=value) for name, value in sorted(told.items()))
+                record(connection, SettingsChanged(changed=changed, settings=chosen), OPERATOR, now())
             return changed
     finally:
         engine.dispose()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from warehouse.events.event import Event, PersonalText
+from warehouse.events.event import Event, Part, PersonalText
 
 ACCESS = "access"
 """Nothing is decided by these facts, so no state is kept of them, and nobody waits for anybody to append one."""
@@ -100,6 +100,13 @@ class SigningKeyReplaced(Event):
     old_verify_until: datetime = Field(description="When the last token of the earlier keys is over.")
 
 
+class Setting(Part):
+    """What an operator chose."""
+
+    name: str
+    value: str = Field(description="Of a secret only whether there is one.")
+
+
 class SettingsChanged(Event):
     """The operator serves with other settings than before."""
 
@@ -107,4 +114,4 @@ class SettingsChanged(Event):
     type: ClassVar[str] = "settings.changed"
 
     changed: tuple[str, ...] = Field(description="Names, in alphabetical order.")
-    settings: dict[str, str] = Field(description="All as they are now; of secrets only whether there is one.")
+    settings: tuple[Setting, ...] = Field(description="All as they are now.")
