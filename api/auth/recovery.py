@@ -94,8 +94,11 @@ def send_reset(here: House, request: Request, email: str) -> None:
 
 def choose_password(here: House, token: str, password: str) -> None:
     """Give the token's person a new password; raises Refusal when the token is unknown, used or over."""
-    new_hash = hashed(password)  # before anything is looked at: it costs the same for every token
     at = now()
+    with here.engine.connect() as connection:
+        if holder_of(connection, "password_reset", token, at) is None:
+            raise _refused()  # before the hash, which is dear: a token cannot be guessed, so the time tells nothing
+    new_hash = hashed(password)
     with here.engine.begin() as connection:
         person_id = redeem(connection, "password_reset", token, at)
         person = None if person_id is None else person_of(connection, person_id)

@@ -103,7 +103,7 @@ def _about_a_new_address(asked: Asked) -> Callable[[Connection], None]:
     """Letters to the old address and the new one, where the profile gets another."""
     with asked.here.engine.connect() as connection:
         person = person_of(connection, asked.customer_id)
-    before, after = person and person.state.email, asked.told.get("email")
+    before, after = None if person is None else person.state.email, asked.told.get("email")
     settings = asked.here.settings
     return lambda connection: post_new_address(connection, asked.customer_id, before, after, settings, now())
 

@@ -17,6 +17,7 @@ from warehouse.log.people import People
 NOBODY = UUID(int=0)
 """Whom letters are for that only keep the work alike for addresses nobody has; they are never sent."""
 KEPT = timedelta(days=30)
+SENT_WITHIN = timedelta(days=1)  # older ones wait for nobody any more, as when a mail server is named after months
 TRIES_MAX = 8  # the last about an hour after the first: by then its links are over
 _PRUNED_MAX = 20
 _WAIT = timedelta(seconds=30)
@@ -68,7 +69,8 @@ def take_due(connection: Connection, at: datetime) -> Posted | None:
 
     Each time the wait is twice as long. Whoever stops between sending and noting it sends it twice, never not at all.
     """
-    found = _shown(connection, connection.execute(_TAKE, {"at": at, "wait": _WAIT, "most": TRIES_MAX}).all())
+    bounds = {"wait": _WAIT, "most": TRIES_MAX, "since": at - SENT_WITHIN}
+    found = _shown(connection, connection.execute(_TAKE, {"at": at, **bounds}).all())
     return found[0] if found else None
 
 
@@ -96,7 +98,7 @@ _WAITING = text("""
 _TAKE = text("""
     update jovey.mails set tries = tries + 1, next_try_at = :at + cast(:wait as interval) * (1 << tries)
      where id = (select id from jovey.mails
-                  where sent_at is null and next_try_at <= :at and tries < :most
+                  where sent_at is null and next_try_at <= :at and tries < :most and created_at > :since
                   order by next_try_at, id limit 1 for update skip locked)
     returning id, kind, created_at, tries, letter""")
 _SENT = text("update jovey.mails set sent_at = :at, letter = '' where id = :id")

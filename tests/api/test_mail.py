@@ -8,6 +8,7 @@ import email.policy
 import socketserver
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -174,6 +175,9 @@ def test_two_postmen_carry_each_letter_once(engine):
         first, second = take_due(one, now()), take_due(other, now())
         assert {first.letter.to, second.letter.to} == {"asha@example.com", "ravi@example.com"}
         assert take_due(other, now()) is None
+    posted(engine)
+    with engine.begin() as connection:
+        assert take_due(connection, now() + timedelta(days=2)) is None, "whom it was for has long asked again"
 
 
 def test_the_house_delivers_beside_its_requests(database, engine, tmp_path, eventually):
