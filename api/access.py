@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from api.actor import Actor
+from api.auth.tokens import AGENT_SCOPES, PROPOSE, READ_DECISIONS, READ_MODEL_CALLS, RECORD_MODEL_CALLS
 from api.problem import Unauthenticated
 from api.refusals import Refusal
 
@@ -16,14 +17,14 @@ Buyer = Literal["consumer", "dealer"]
 class Callers:
     """Who may come in. Buyers see and act on what is theirs alone; staff come in by the function they work in.
 
-    Agents come in by a token of the house; the rules look at the functions in it.
+    Agents come in by a token of the house that bears one of the door's scopes; the rules look at the functions in it.
     """
 
     anyone: bool = False
     buyers: frozenset[Buyer] = frozenset()
     functions: frozenset[str] = frozenset()
     all_staff: bool = False
-    agents: bool = False
+    scopes: frozenset[str] = frozenset()
 
     def includes(self, by: Actor) -> bool:
         """Whether this caller may come in."""
@@ -31,9 +32,14 @@ class Callers:
             self.anyone
             or by.kind == "system"
             or by.kind in self.buyers
-            or (by.kind == "agent" and self.agents)
+            or (by.kind == "agent" and bool(self.scopes & by.scopes))
             or (by.kind == "staff" and (self.all_staff or bool(self.functions & by.functions)))
         )
+
+    @property
+    def agents(self) -> bool:
+        """Whether agents with the right scope may come in."""
+        return bool(self.scopes)
 
     def __or__(self, other: Callers) -> Callers:
         """Those and these."""
@@ -42,7 +48,7 @@ class Callers:
             self.buyers | other.buyers,
             self.functions | other.functions,
             self.all_staff or other.all_staff,
-            self.agents or other.agents,
+            self.scopes | other.scopes,
         )
 
     def __str__(self) -> str:
@@ -50,12 +56,18 @@ class Callers:
         if self.anyone:
             return "anyone"
         staff = ["staff"] if self.all_staff else [f"staff ({', '.join(sorted(self.functions))})"] * bool(self.functions)
-        return ", ".join([f"{kind} (own)" for kind in sorted(self.buyers)] + staff + ["agents"] * self.agents)
+        agents = [f"agents ({', '.join(sorted(self.scopes))})"] * bool(self.scopes)
+        return ", ".join([f"{kind} (own)" for kind in sorted(self.buyers)] + staff + agents)
 
 
 def staff(*functions: str) -> Callers:
     """Staff who work in one of these functions."""
     return Callers(functions=frozenset(functions))
+
+
+def agents(*scopes: str) -> Callers:
+    """Agents whose token bears one of these scopes."""
+    return Callers(scopes=frozenset(scopes))
 
 
 ANYONE = Callers(anyone=True)
@@ -64,7 +76,7 @@ CONSUMERS = Callers(buyers=frozenset({"consumer"}))
 DEALERS = Callers(buyers=frozenset({"dealer"}))
 ALL_STAFF = Callers(all_staff=True)
 SIGNED_IN = BUYERS | ALL_STAFF
-AGENTS = Callers(agents=True)
+AGENTS = agents(*AGENT_SCOPES)
 CATALOG = staff("category")
 PEOPLE = staff("customers")
 SALES = staff("orders", "customers")
@@ -93,8 +105,15 @@ DOORS: dict[tuple[str, str], Callers] = {
     ("POST", f"{_API}/auth/login"): ANYONE,
     ("POST", f"{_API}/auth/refresh"): ANYONE,
     ("POST", f"{_API}/auth/logout"): SIGNED_IN,
-    ("GET", f"{_API}/auth/me"): SIGNED_IN,
+    ("POST", f"{_API}/auth/logout-everywhere"): SIGNED_IN,
+    ("GET", f"{_API}/auth/me"): SIGNED_IN | AGENTS,
+    ("GET", f"{_API}/auth/sessions"): SIGNED_IN,
+    ("DELETE", f"{_API}/auth/sessions/{{session_id}}"): SIGNED_IN,
     ("POST", f"{_API}/auth/password"): SIGNED_IN,
+    ("POST", f"{_API}/auth/password/forgot"): ANYONE,
+    ("POST", f"{_API}/auth/password/reset"): ANYONE,  # the letter's token is the proof
+    ("POST", f"{_API}/auth/email/verification"): BUYERS,
+    ("POST", f"{_API}/auth/email/verify"): ANYONE,  # here too
     # category: everyone may look at what is on sale
     ("GET", f"{_API}/category/products"): ANYONE,
     ("GET", _PRODUCT): ANYONE,
@@ -196,13 +215,13 @@ DOORS: dict[tuple[str, str], Callers] = {
     ("POST", f"{_PURCHASE}/short-close"): BUYING,
     ("POST", f"{_PURCHASE}/cancel"): BUYING,
     # agents: software proposes, the rules ask for the right of the function that decides
-    ("GET", f"{_AGENTS}/decisions"): DECIDING | AGENTS,
-    ("POST", f"{_AGENTS}/decisions"): AGENTS,
-    ("GET", _DECISION): DECIDING | AGENTS,
+    ("GET", f"{_AGENTS}/decisions"): DECIDING | agents(READ_DECISIONS),
+    ("POST", f"{_AGENTS}/decisions"): agents(PROPOSE),
+    ("GET", _DECISION): DECIDING | agents(READ_DECISIONS),
     ("POST", f"{_DECISION}/approve"): DECIDING,
     ("POST", f"{_DECISION}/reject"): DECIDING,
-    ("POST", f"{_AGENTS}/model-calls"): AGENTS,
-    ("GET", f"{_AGENTS}/model-calls/{{model_call_id}}"): DECIDING | AGENTS,
+    ("POST", f"{_AGENTS}/model-calls"): agents(RECORD_MODEL_CALLS),
+    ("GET", f"{_AGENTS}/model-calls/{{model_call_id}}"): DECIDING | agents(READ_MODEL_CALLS),
     ("GET", f"{_API}/category/recommendations"): CATALOG,
     # events
     ("GET", f"{_API}/events"): LOG,
@@ -223,4 +242,10 @@ def refuse_unless_included(by: Actor, callers: Callers) -> None:
 
 
 def _in_words(by: Actor) -> str:
-    return f"{by.kind} ({', '.join(sorted(by.functions)) or 'no function'})" if by.kind == "staff" else by.kind
+    match by.kind:
+        case "staff":
+            return f"staff ({', '.join(sorted(by.functions)) or 'no function'})"
+        case "agent":
+            return f"agent ({', '.join(sorted(by.scopes)) or 'no scope'})"
+        case _:
+            return by.kind

@@ -11,12 +11,16 @@ ActorKind = Literal["anonymous", "consumer", "dealer", "staff", "agent", "system
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A caller. `functions` are the slugs a staff member (or an agent's scope) may act in; `system` may act in all."""
+    """A caller. `functions` are the slugs a staff member or an agent may act in; `system` may act in all.
+
+    `scopes` are the doors an agent may come in by; people have none.
+    """
 
     kind: ActorKind
     id: UUID | None = None
     name: str = ""
     functions: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
 
     @property
     def signature(self) -> str:

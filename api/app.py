@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
 import api.agents.routes
+import api.auth.recovery
 import api.auth.routes
 import api.category.routes
 import api.customers.dealers
@@ -32,17 +33,20 @@ from api.access import DOORS
 from api.address import networks
 from api.allowance import Store
 from api.auth.enter import enter
-from api.auth.tokens import signing_key
+from api.auth.keys import Keyring
+from api.auth.outside import Outside
 from api.bodies import Bodies
 from api.cors import Cors
 from api.docs_page import add_docs_page
 from api.doorstep import Doorstep
 from api.faces import Faces
 from api.host_cookies import HostCookies
-from api.house import House
+from api.house import House, mac_key
 from api.limiter import Limiter, count_caller
 from api.limits import Limits, Policies
 from api.live import Live
+from api.mail.postman import Postman
+from api.mail.smtp import Smtp
 from api.manners import refuse_malformed_key, wait_for_position
 from api.middleware import Porch, Tally
 from api.openapi import complete
@@ -52,6 +56,7 @@ from api.problem import explain_problems
 from api.rules import rules_of
 from api.shield import Shield
 from api.staff_door import StaffDoor
+from warehouse.clock import now
 from warehouse.lake.read import Reader
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings, listed
@@ -64,6 +69,7 @@ _LOG = logging.getLogger("jovey.api")
 _ROUTERS = (
     api.health.ROUTER,
     api.auth.routes.ROUTER,
+    api.auth.recovery.ROUTER,
     api.category.routes.ROUTER,
     api.customers.routes.ROUTER,
     api.customers.dealers.ROUTER,
@@ -146,7 +152,9 @@ def _opened(settings: Settings, database: Database) -> Iterator[House]:
         engine = database.engine("jovey_append", pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
         lake = stack.enter_context(Reader(database, settings))
-        yield House(engine, lake, settings, rules_of(settings), signing_key(settings), Live(engine))
+        keys, outside = Keyring(engine, now()), Outside.of(settings)
+        stack.enter_context(Postman(engine, Smtp.of(settings)))
+        yield House(engine, lake, settings, rules_of(settings), keys, mac_key(database), Live(engine), outside)
 
 
 @contextmanager
@@ -158,7 +166,7 @@ def _counting(settings: Settings, database: Database) -> Iterator[Limits]:
         "jovey_append", pool_size=_LIMITS_POOL, lock_timeout_s=_LIMITS_SECONDS, statement_timeout_s=_LIMITS_SECONDS
     )
     try:
-        yield Limits(Policies.of(settings), Store(engine), signing_key(settings))
+        yield Limits(Policies.of(settings), Store(engine), mac_key(database))
     finally:
         engine.dispose()
 

@@ -8,22 +8,42 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from api.auth.keys import Keyring, SigningKey
+from api.auth.outside import Outside
 from api.live import Live
 from api.rules import Rules
 from warehouse.lake.read import Reader
+from warehouse.postgres import Database
 from warehouse.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The pool of connections to the log, the lake's read door, the rules' numbers, the signing key, the log's tail."""
+    """The pool of connections to the log, the lake's read door, the rules' numbers, the keys, the log's tail.
+
+    `mac_key` vouches for what browsers carry back to us: carts, forms, intents to pay. Access tokens have keys that are
+    replaced; this one is a part of the master key and stays.
+    """
 
     engine: Engine
     lake: Reader
     settings: Settings
     rules: Rules
-    signing_key: bytes
+    keys: Keyring
+    mac_key: bytes
     live: Live
+    outside: Outside | None = None
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """What access tokens are signed with at the moment."""
+        return self.keys.current
+
+
+def mac_key(database: Database) -> bytes:
+    """The part of the master key that vouches for carts, forms and intents to pay."""
+    assert database.master_key is not None, "open the database by open_database(settings): it knows the master key"
+    return database.master_key().fingerprint("carried by browsers", b"1")
 
 
 def house(request: Request) -> House:

@@ -91,7 +91,7 @@ async def _claims(request: Request) -> Claims | None:
     """Whose session a visitor's cookie names, by its signature alone."""
     if SESSION_COOKIE not in request.cookies:
         return None
-    return await run_in_threadpool(claims_of, request, request.app.state.house.signing_key)
+    return await run_in_threadpool(claims_of, request, request.app.state.house.keys)
 
 
 def _is_guarded(path: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -34,6 +34,17 @@ _WHAT = {
     "500": "Something went wrong on our side.",
     "503": "Not at this moment; nothing was done, ask again after `Retry-After`.",
 }
+_LETTER, _LIMITED = {"403": ["letter_token_refused"]}, {"429": ["too_many_tries"]}
+_IDENTITY: Mapping[tuple[str, str], Mapping[str, Collection[str]]] = {
+    ("post", "/login"): {"401": ["wrong_credentials"], **_LIMITED},
+    ("post", "/refresh"): {"401": ["refresh_token_refused"]},
+    ("post", "/logout"): {"403": ["no_session"]},
+    ("post", "/password"): {"403": ["wrong_password", "no_session"], **_LIMITED},
+    ("post", "/password/forgot"): _LIMITED,
+    ("post", "/password/reset"): _LETTER,
+    ("post", "/email/verify"): _LETTER,
+}
+"""(method, path below /api/v1/auth) -> status -> codes."""
 
 
 def complete(app: FastAPI) -> None:
@@ -64,7 +75,10 @@ def _completed(app: FastAPI) -> dict[str, Any]:
             operation["x-callers"] = str(callers)
             operation["responses"].pop("422", None)
             schemas.update(_lifted(operation))
-            for status, codes in _problems(path, method, operation):
+            problems: dict[str, set[str]] = {}
+            for status, codes in (*_problems(path, method, operation), *_of_identity(path, method)):
+                problems.setdefault(status, set()).update(codes)
+            for status, codes in problems.items():
                 operation["responses"][status] = _response(status, codes)
             if callers.anyone:
                 operation["security"] = [{}, *operation.get("security", [])]
@@ -91,15 +105,10 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
         yield "400", ["malformed_json", "malformed_body"]
         yield "413", ["body_too_large"]
     if is_api:
-        signs_in = path.endswith(("/login", "/refresh"))
-        own = {"/login": "wrong_credentials", "/refresh": "refresh_token_refused"}
-        more = [own["/" + path.rpartition("/")[2]]] if signs_in else []
-        yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"]), *more]
+        yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"])]
         yield from problems_of_manners(method, operation)
     writes_by_rules = rules is not None and method in _WRITES and not path.endswith("/preview")
     forbidden = set(rules["forbidden"]) if rules and writes_by_rules else set()
-    if path.endswith("/auth/password"):
-        forbidden.add("wrong_password")
     if not callers.anyone or forbidden:
         yield "403", forbidden | (set() if callers.anyone else {"not_allowed"})
     if rules and writes_by_rules:
@@ -110,9 +119,14 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
         yield "404", [f"{_thing(path)}_not_found"]
     if path.endswith("/events/stream"):
         yield "409", ["position_unknown", "position_too_far"]
-    waits = path == "/health/ready" or "/reports/" in path or path.endswith("/stream")
-    if is_api or waits:
-        yield "503", ["busy"] * is_api + ["not_ready"] * waits
+    if is_api or path == "/health/ready":
+        # of the API: the lake, or an outside issuer's keys, are not there yet
+        yield "503", ["not_ready", *["busy"] * is_api]
+
+
+def _of_identity(path: str, method: str) -> Iterator[tuple[str, Collection[str]]]:
+    """The problems of the doors of identity, whose codes stand in no rules."""
+    yield from _IDENTITY.get((method, path.removeprefix("/api/v1/auth")), {}).items()
 
 
 def _thing(path: str) -> str:

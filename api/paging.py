@@ -87,7 +87,7 @@ class Paging:
             raise RequestValidationError([wrong]) from error
 
     def _seal(self) -> AESSIV:
-        return _seal_of(house(self.request).signing_key)
+        return _seal_of(house(self.request).mac_key)
 
     def _list(self) -> list[bytes]:
         return [self.request.url.path.encode()]

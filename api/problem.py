@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.auth.audit import record_refusal
+from api.auth.lockout import TooManyTries
 from api.handle import Busy
 from api.refusals import Kind, Refusal
 
@@ -85,6 +87,7 @@ def explain_problems(app: FastAPI) -> None:
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(OperationalError, _database_away)
     app.add_exception_handler(PoolTimeout, _database_away)
+    app.add_exception_handler(TooManyTries, _too_many_tries)
 
 
 def unexpected(request: Request, error: Exception) -> Response:
@@ -96,6 +99,7 @@ def unexpected(request: Request, error: Exception) -> Response:
 
 def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
+    record_refusal(request, refusal)
     errors = [ProblemError(field=f.field, code=f.code, message=f.message) for f in refusal.faults]
     return problem(_id(request), _STATUS[refusal.kind], refusal.code, refusal.message, errors)
 
@@ -149,6 +153,12 @@ def _database_away(request: Request, error: Exception) -> Response:
     _LOG.warning("request %s put off: %s %s", _id(request), request.method, request.url.path, exc_info=error)
     detail = "The database did not answer in time; ask again, a write with the same Idempotency-Key."
     return problem(_id(request), 503, "busy", detail, headers={"Retry-After": str(_BUSY_SECONDS)})
+
+
+def _too_many_tries(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooManyTries)
+    headers = {"Retry-After": str(error.retry_after_seconds)}
+    return problem(_id(request), 429, "too_many_tries", str(error), headers=headers)
 
 
 def _id(request: Request) -> str:

@@ -61,7 +61,7 @@ class Refolded:
 def refold(connection: Connection, span: Span = EVERYTHING) -> Generator[Refolded]:
     """Every stream of a span folded from its first event, in the order of ids; some hundred in memory at a time.
 
-    Reads what its transaction sees. Raises UnreadableFact.
+    Streams `access` fold to nothing and are left out. Reads what its transaction sees. Raises UnreadableFact.
     """
     return _refolded(connection, "aggregate_id between %s and %s", (span.first, span.last))
 
@@ -93,7 +93,7 @@ class _Row(NamedTuple):
 _EVENTS: LiteralString = """
     select aggregate_id, aggregate_type, version, event_type, schema_version, data::text, id, effective_at, created_by,
            correlation_id, causation_id, subject_id, created_at, position
-    from jovey.events where """
+    from jovey.events where aggregate_type <> 'access' and """
 
 
 def _refolded(connection: Connection, condition: LiteralString, values: tuple[Any, ...]) -> Generator[Refolded]:

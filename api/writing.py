@@ -87,6 +87,7 @@ def write(
     defaults: Mapping[str, Any] | None = None,
     build: Build | None = None,
     answer: Callable[[Asked], Answer] | None = None,
+    beside: Callable[[Asked], Callable[[Connection], None]] | None = None,
     looks_up: bool = False,
     status: int = 200,
 ) -> None:
@@ -94,8 +95,9 @@ def write(
 
     Path parameters bear the names of the command's fields; with `supplied` they are what the body leaves out; what is
     `optional`, or has a value in `defaults`, the caller may leave out. `build` makes the command from what was asked;
-    without it, path and body are the command; one that looks up what may change says so with `looks_up`. A DELETE takes
-    the body's fields in its query. The answer is the stream's view, or what `answer` makes.
+    without it, path and body are the command; one that looks up what may change says so with `looks_up`. A DELETE
+    takes the body's fields in its query. The answer is the stream's view, or what `answer` makes. `beside` is asked
+    before, and what it gives writes what belongs to the same transaction but is no fact.
     """
     in_path = re.findall(r"{(\w+)}", path)
     body = body_of(command, {*in_path, *supplied}, optional, defaults or {})
@@ -106,7 +108,7 @@ def write(
         asked = asked_of(http, here, by, key, told, if_match)
         if looks_up and key is not None and (before := answered_before(asked)) is not None:
             return answered(here, before, None, status)
-        handled = perform(asked, made, shown(asked))
+        handled = perform(asked, made, shown(asked), beside=beside and beside(asked))
         return answered(here, handled.response, handled.transaction_id, status)
 
     door.command = command  # type: ignore[attr-defined]

@@ -41,6 +41,7 @@ _FOR_THE_OPERATOR = {
     "orchestration.people.CannotHelp",
     "orchestration.rebuild_plan.RebuildBusy",
     "warehouse.installation.SecretKeyUnusable",
+    "api.auth.outside.OutsideMisconfigured",
     "warehouse.vault.WrongMasterKey",
     "api.refold.UnreadableFact",
     "assets.facts.UnknownFact",
@@ -180,12 +181,55 @@ def change_password(email: str, *, password: _NewPassword) -> None:
     set_password(_settings(), email, password)
 
 
+@users.command("link")
+def link_user(
+    email: str,
+    subject: Annotated[str, typer.Argument(help="`sub` of the outside issuer's tokens.")],
+) -> None:
+    """Let an outside issuer's tokens stand for somebody who is here; it never happens by e-mail address alone."""
+    from orchestration.users import link_outside
+
+    link_outside(_settings(), email, subject)
+
+
 @users.command("list")
 def show_users() -> None:
     """Show who may sign in, and where colleagues work."""
     from orchestration.users import list_users, print_users
 
     print_users(list_users(_settings()))
+
+
+@app.command()
+def outbox() -> None:
+    """Print the letters that no mail server has taken: without JOVEY_SMTP_URL, all of them."""
+    from orchestration.identity import print_outbox
+
+    print_outbox(_settings())
+
+
+keys = typer.Typer(help="The keys that access tokens are signed with.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+
+@keys.command("rotate")
+def rotate_keys(
+    *,
+    at_once: Annotated[bool, typer.Option("--at-once", help="End every sign-in now: the old key has leaked.")] = False,
+) -> None:
+    """Sign with a new key; the old one verifies until its last token is over. What is hidden is not touched."""
+    from orchestration.identity import rotate
+
+    until = rotate(_settings(), at_once=at_once)
+    typer.echo(f"Tokens are signed with a new key; earlier ones verify until {until:%Y-%m-%d %H:%M} UTC.")
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """Show which keys sign and verify; never the keys themselves."""
+    from orchestration.identity import print_keys
+
+    print_keys(_settings())
 
 
 @app.command()

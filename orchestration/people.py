@@ -106,9 +106,16 @@ _PARTS = {
             or aggregate_id in (select aggregate_id from jovey.states where owner_id = :person_id)
          order by position""",
     "sign_ins": """
-        select jsonb_build_object('since', created_at, 'until', expires_at, 'revoked_at', revoked_at)::text
+        select jsonb_build_object('since', created_at, 'until', expires_at, 'revoked_at', revoked_at, 'device', device,
+               'last_used_at', last_used_at)::text
           from jovey.sessions where person_id = :person_id order by created_at""",
     "password": """
         select jsonb_build_object('changed_at', changed_at)::text
           from jovey.credentials where person_id = :person_id""",
+    "letters": """
+        select jsonb_build_object('kind', kind, 'created_at', created_at, 'sent_at', sent_at)::text
+          from jovey.mails where person_id = :person_id order by created_at""",
+    "outside_subjects": """
+        select jsonb_build_object('issuer', issuer, 'linked_at', linked_at)::text
+          from jovey.outside_subjects where person_id = :person_id order by linked_at""",
 }

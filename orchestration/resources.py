@@ -9,7 +9,8 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from api.auth.tokens import AgentClaims, signed_for_agent, signing_key
+from api.auth.keys import current_key
+from api.auth.tokens import AGENT_SCOPES, AgentClaims, signed_for_agent
 from api.client import Client
 from assets.desk import ApiDesk
 from assets.lake import Lake
@@ -67,8 +68,19 @@ class KeptReader:
 @contextmanager
 def open_desk(settings: Settings, agent: Agent[Any]) -> Iterator[ApiDesk]:
     """An agent's desk at the API, which it enters with a token for its own function."""
-    claims = AgentClaims(agent.name, frozenset({agent.contract.function}))
-    token = signed_for_agent(claims, signing_key(settings), clock.now(), TOKEN_LIFETIME)
+    claims = AgentClaims(agent.name, frozenset({agent.contract.function}), AGENT_SCOPES)
+    token = _token(settings, claims)
     host = LOOPBACK if settings.api_host == "0.0.0.0" else settings.api_host  # noqa: S104 - compared, not bound
     with Client(f"http://{host}:{settings.api_port}", token) as client:
         yield ApiDesk(client)
+
+
+def _token(settings: Settings, claims: AgentClaims) -> str:
+    """Signed with the key the API signs with; the database is open already while a round is made."""
+    with open_database(settings) as database:
+        engine = database.engine("jovey_append", pool_size=1)
+        try:
+            with engine.begin() as connection:
+                return signed_for_agent(claims, current_key(connection, clock.now()), clock.now(), TOKEN_LIFETIME)
+        finally:
+            engine.dispose()

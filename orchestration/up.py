@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestration.children import run_together, stop_signals
+from orchestration.choices import record_choices
 from orchestration.dagster_home import dagster_home
 from orchestration.programs import LOOPBACK, Ports, free_port, is_free, stages
 from warehouse.log.migrate import migrate
@@ -44,6 +45,7 @@ def up(settings: Settings) -> None:
         refuse_full_disk(settings.home)
         with console.status("Opening the database"), open_database(settings) as database:
             migrate(database)
+            record_choices(database, settings)
             environment = environment_of(settings) | dagster_home(settings, database) | ports.environment()
             workspace = settings.home.resolve() / "dagster" / "workspace.yaml"
             programs = stages(settings, environment, workspace, ports)

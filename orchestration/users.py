@@ -16,11 +16,14 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
-from api.actor import Actor, system
+from api.auth.audit import OPERATOR, record
+from api.auth.keys import current_key
+from api.auth.outsiders import link
 from api.auth.passwords import Password, hashed, keep
 from api.auth.sessions import open_session, person_of, revoke_all
-from api.auth.tokens import signed, signing_key
+from api.auth.tokens import signed
 from api.command import Command
 from api.customers.commands import InviteStaffMember, RegisterCustomer
 from api.customers.policy import FUNCTIONS
@@ -28,6 +31,7 @@ from api.handle import Request, handle_all
 from api.refusals import Refusal
 from api.rules import rules_of
 from warehouse.clock import now
+from warehouse.events.identity import PasswordChanged, PersonSignedIn
 from warehouse.ids import derived, new_id
 from warehouse.log.migrate import migrate
 from warehouse.log.people import People, claim_key
@@ -35,6 +39,7 @@ from warehouse.postgres import open_database
 from warehouse.settings import Settings
 
 _PASSWORD: TypeAdapter[str] = TypeAdapter(Password)
+_SCRIPT = "a script"
 
 
 class CannotDo(Exception):
@@ -77,8 +82,10 @@ def set_password(settings: Settings, email: str, password: str) -> None:
     password_hash = hashed(_fit(password))
     with _engine(settings) as engine, engine.begin() as connection:
         person_id = _person_id(engine, email)
-        keep(connection, person_id, password_hash, now())
-        revoke_all(connection, person_id, now())
+        at = now()
+        keep(connection, person_id, password_hash, at)
+        revoke_all(connection, person_id, at)
+        record(connection, PasswordChanged(person_id=person_id, means="command_line"), OPERATOR, at)
 
 
 def list_users(settings: Settings) -> list[User]:
@@ -108,8 +115,25 @@ def issue_token(settings: Settings, email: str, lifetime: timedelta) -> str:
         person_id = _person_id(engine, email)
         if person_of(connection, person_id) is None:
             raise CannotDo(f"{email} may not sign in any longer.")
-        opened = open_session(connection, person_id, now(), lifetime)
-    return signed(opened.claims, signing_key(settings), now(), lifetime)
+        at = now()
+        opened = open_session(connection, person_id, at, lifetime, _SCRIPT)
+        session_id = opened.claims.session_id
+        fact = PersonSignedIn(person_id=person_id, session_id=session_id, means="command_line", device=_SCRIPT)
+        record(connection, fact, OPERATOR, at)
+        return signed(opened.claims, current_key(connection, at), at, lifetime)
+
+
+def link_outside(settings: Settings, email: str, subject: str) -> None:
+    """Let tokens that the outside issuer gives to this subject stand for a person who is here. Raises CannotDo."""
+    if settings.outside_issuer is None:
+        raise CannotDo("There is no outside issuer; set JOVEY_OUTSIDE_ISSUER.")
+    with _engine(settings) as engine:
+        person_id = _person_id(engine, email)
+        try:
+            with engine.begin() as connection:
+                link(connection, person_id, settings.outside_issuer, subject, now(), OPERATOR, "command_line")
+        except IntegrityError as error:
+            raise CannotDo(f"{subject} stands for somebody here already.") from error
 
 
 def _create(
@@ -117,7 +141,7 @@ def _create(
 ) -> None:
     password_hash = hashed(_fit(password))
     try:
-        request = Request(kind.model_validate(wish), id, _operator(), now())
+        request = Request(kind.model_validate(wish), id, OPERATOR, now())
     except ValidationError as error:
         wrong = error.errors()[0]
         raise CannotDo(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}.") from error
@@ -138,10 +162,6 @@ def _fit(password: str) -> str:
         return _PASSWORD.validate_python(password)
     except ValidationError as error:
         raise CannotDo(f"The password is not good enough: {error.errors()[0]['msg']}.") from error
-
-
-def _operator() -> Actor:
-    return system("operator")
 
 
 def _person_id(engine: Engine, email: str) -> UUID:

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class Settings(BaseSettings):
-    """What an operator may choose. Every field is `JOVEY_<NAME>` in the environment or `.env`, or bears its alias."""
+    """What an operator may choose. Every field is `JOVEY_<NAME>` in the environment or `.env`, or bears its alias.
+
+    What is secret is left out of the repr, and out of what the log keeps of a change.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="JOVEY_", env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore"
@@ -27,15 +30,24 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None,
         validation_alias="DATABASE_URL",
+        repr=False,
         description="postgresql:// address of an outside server (15 or later); none starts the embedded one.",
     )
     lake_path: str | None = Field(None, description="Folder of the lake's Parquet files; none is `<home>/lake`.")
-    secret_key: str | None = Field(None, description="Signs tokens, 32 bytes or more; none makes one in `<home>`.")
+    secret_key: str | None = Field(
+        None,
+        repr=False,
+        description="Root of the master key, 32 bytes or more, never to change; none makes one in `<home>`.",
+    )
     master_key: str | None = Field(
-        None, description="Wraps people's keys, 32 bytes or more, never to change; none derives it from the secret key."
+        None,
+        repr=False,
+        description="Wraps people's and signing keys, 32 bytes or more; none: of the secret key.",
     )
     seal_key: str | None = Field(
-        None, description="Signs seals of the log: 64 hexadecimal digits; none makes one in `<home>`."
+        None,
+        repr=False,
+        description="Signs seals of the log: 64 hexadecimal digits; none makes one in `<home>`.",
     )
     seal_keys_past: str = Field("", description="Public keys of earlier seal keys whose seals count, with commas.")
     archive_path: Path | None = Field(
@@ -56,6 +68,23 @@ class Settings(BaseSettings):
     staff_port: int = Field(8501, ge=0, le=65535, description="Port of the staff screens; 0 takes any free one.")
     public_url: str | None = Field(
         None, pattern=r"^https?://[^/\s]+$", description="Address people know Jovey by; https makes cookies secure."
+    )
+    smtp_url: str | None = Field(
+        None,
+        pattern=r"^smtps?://([^@/\s]+@)?[^@/\s]+$",
+        repr=False,
+        description="smtps://user:password@host, or smtp:// with STARTTLS; none leaves letters in the outbox.",
+    )
+    mail_from: str = Field("shop@localhost", pattern=r"^[^@\s]+@[^@\s]+$", description="Letters are sent from here.")
+    outside_audience: str = Field("authenticated", description="`aud` of tokens of the outside issuer.")
+    outside_secret: str | None = Field(
+        None, min_length=32, repr=False, description="HS256 secret of the outside issuer, as Supabase has one."
+    )
+    outside_jwks_url: str | None = Field(
+        None, pattern=r"^https?://", description="Where the outside issuer shows its public keys."
+    )
+    outside_issuer: str | None = Field(
+        None, description="`iss` of tokens that also sign in; with either its secret or its JWKS address."
     )
     access_token_minutes: int = Field(15, ge=1, description="How long a sign-in lasts before it is refreshed.")
 
@@ -104,7 +133,10 @@ class Settings(BaseSettings):
     )
     supply_weeks_max: int = Field(13, ge=1, le=104, description="No order is for more than this many weeks' demand.")
     anthropic_api_key: str | None = Field(
-        None, validation_alias="ANTHROPIC_API_KEY", description="Lets agents ask Claude; without it formulas answer."
+        None,
+        repr=False,
+        validation_alias="ANTHROPIC_API_KEY",
+        description="Lets agents ask Claude; without it formulas answer.",
     )
     anthropic_base_url: str | None = Field(
         None, validation_alias="ANTHROPIC_BASE_URL", description="Where Claude is asked, if not at Anthropic."
@@ -141,6 +173,20 @@ class Settings(BaseSettings):
     def _known_zone(cls, name: str) -> str:
         ZoneInfo(name)
         return name
+
+    @field_validator("outside_issuer")
+    @classmethod
+    def _has_one_kind_of_key(cls, issuer: str | None, given: ValidationInfo) -> str | None:
+        keys = [name for name in ("outside_secret", "outside_jwks_url") if given.data.get(name)]
+        if issuer is not None and len(keys) != 1:
+            raise ValueError("give either JOVEY_OUTSIDE_SECRET or JOVEY_OUTSIDE_JWKS_URL with it")
+        return issuer
+
+    @property
+    def origin(self) -> str:
+        """The address that links in letters lead to; never what a request says our host is."""
+        host = "127.0.0.1" if self.api_host == "0.0.0.0" else self.api_host  # noqa: S104 - compared, not bound
+        return self.public_url or f"http://{host}:{self.api_port}"
 
     @property
     def is_served_securely(self) -> bool:

@@ -14,7 +14,7 @@ from uuid import UUID
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from api.auth.tokens import Claims, InvalidToken, signed, verified
+from api.auth.tokens import Claims, InvalidToken, Keys, signed, verified
 from api.house import House
 from warehouse.clock import now
 
@@ -40,10 +40,10 @@ def forget_session(response: Response) -> None:
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax")
 
 
-def claims_of(request: HTTPConnection, key: bytes) -> Claims | None:
+def claims_of(request: HTTPConnection, keys: Keys) -> Claims | None:
     """Which session the browser's cookie names; None without a cookie, or with one that is over or not ours."""
     try:
-        claims = verified(request.cookies.get(SESSION_COOKIE, ""), key)
+        claims = verified(request.cookies.get(SESSION_COOKIE, ""), keys)
     except InvalidToken:
         return None
     return claims if isinstance(claims, Claims) else None
@@ -51,7 +51,7 @@ def claims_of(request: HTTPConnection, key: bytes) -> Claims | None:
 
 def csrf_token(of: UUID, here: House) -> str:
     """What a page of this session (or of this visitor, before they sign in) shows with every change."""
-    return hmac.new(here.signing_key, b"csrf:" + of.bytes, hashlib.sha256).hexdigest()
+    return hmac.new(here.mac_key, b"csrf:" + of.bytes, hashlib.sha256).hexdigest()
 
 
 def is_csrf_token(token: str | None, of: UUID, here: House) -> bool:

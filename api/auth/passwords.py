@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Annotated
 from uuid import UUID
 
@@ -19,6 +19,29 @@ Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
 
 # OWASP Password Storage Cheat Sheet: argon2id with 19 MiB, 2 passes, 1 lane; about 25 ms on one core
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+# of a password nobody knows, by these same parameters: verified against where there is no person
+NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$THsDbyZ7JlPl+VIWIamphA$ldLnxuVYsiIOE82ZCwf87XqHSAo6PWz9FLYQg3nZKi8"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Whose an e-mail address is and what their password must hash to; without a person, a hash nothing matches."""
+
+    person_id: UUID | None = None
+    password_hash: str = field(default=NOBODYS_HASH, repr=False)
+
+    def are_met_by(self, password: str) -> bool:
+        """Whether it is the password. One argon2 verification, about 25 ms, also where there is no person."""
+        try:
+            _HASHER.verify(self.password_hash, password)
+        except VerifyMismatchError:
+            return False
+        return self.person_id is not None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the hash was made by other parameters than those of today."""
+        return _HASHER.check_needs_rehash(self.password_hash)
 
 
 def hashed(password: str) -> str:
@@ -31,36 +54,35 @@ def keep(connection: Connection, person_id: UUID, password_hash: str, at: dateti
     connection.execute(_KEEP, {"person_id": person_id, "hash": password_hash, "at": at})
 
 
-def person_with(connection: Connection, email: str, password: str) -> UUID | None:
-    """Whose e-mail address and password these are. One argon2 verification, also for addresses nobody has."""
+def keep_rehashed(connection: Connection, known: Credentials, password_hash: str) -> None:
+    """The same password by today's parameters, unless it was changed meanwhile."""
+    connection.execute(_REHASH, {"person_id": known.person_id, "before": known.password_hash, "hash": password_hash})
+
+
+def credentials_of(connection: Connection, email: str) -> Credentials:
+    """What an e-mail address is known by; nobody's credentials where it is unknown or has no password."""
     key = claim_key(connection, "email", email.strip().lower())
     row = connection.execute(_BY_EMAIL, {"key": key}).one_or_none()
-    is_right = _verified(row.password_hash if row else _nobodys_hash(), password)
-    return row.person_id if row is not None and is_right else None
+    return Credentials() if row is None else Credentials(row.person_id, row.password_hash)
+
+
+def person_with(connection: Connection, email: str, password: str) -> UUID | None:
+    """Whose e-mail address and password these are. One argon2 verification, also for addresses nobody has."""
+    known = credentials_of(connection, email)
+    return known.person_id if known.are_met_by(password) else None
 
 
 def is_password_of(connection: Connection, person_id: UUID, password: str) -> bool:
     """Whether the password is this person's; one argon2 verification."""
     stored = connection.execute(_BY_PERSON, {"person_id": person_id}).scalar_one_or_none()
-    return _verified(stored or _nobodys_hash(), password) and stored is not None
-
-
-def _verified(password_hash: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(password_hash, password)
-    except VerifyMismatchError:
-        return False
-
-
-@cache
-def _nobodys_hash() -> str:
-    """A hash to verify against when there is no person, so that the answer takes as long."""
-    return hashed("nobody has this password")
+    return (Credentials() if stored is None else Credentials(person_id, stored)).are_met_by(password)
 
 
 _KEEP = text("""
     insert into jovey.credentials (person_id, password_hash, changed_at) values (:person_id, :hash, :at)
     on conflict (person_id) do update set password_hash = excluded.password_hash, changed_at = excluded.changed_at""")
+_REHASH = text("""
+    update jovey.credentials set password_hash = :hash where person_id = :person_id and password_hash = :before""")
 _BY_EMAIL = text("""
     select credentials.person_id, credentials.password_hash
       from jovey.unique_claims claim join jovey.credentials on credentials.person_id = claim.aggregate_id

@@ -45,6 +45,10 @@ class UpdateProfile(_CustomerCommand):
     phone: Phone | None = None
 
 
+class VerifyEmail(_CustomerCommand):
+    """Take the e-mail address for theirs: a letter to it came back with its token."""
+
+
 class AddAddress(_CustomerCommand):
     """Add an address, or replace the one of the same label."""
 

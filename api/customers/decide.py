@@ -20,6 +20,7 @@ from api.customers.commands import (
     RejectDealer,
     SuspendDealer,
     UpdateProfile,
+    VerifyEmail,
 )
 from api.customers.policy import FUNCTIONS, slugs
 from api.customers.state import CUSTOMER, STAFF_MEMBER, Customer, NamedAddress, StaffMember
@@ -30,6 +31,8 @@ from api.receivables.state import ACCOUNT
 from api.refusals import Fault, Refusal, not_found
 from warehouse.events.customers import (
     CustomerAddressAdded,
+    CustomerEmailChanged,
+    CustomerEmailVerified,
     CustomerErased,
     CustomerProfileUpdated,
     CustomerRegistered,
@@ -46,7 +49,7 @@ from warehouse.events.event import Event
 
 ADDRESSES_MAX = 50  # of one customer: branches and building sites
 
-OwnCommand = UpdateProfile | AddAddress | ApplyAsDealer
+OwnCommand = UpdateProfile | VerifyEmail | AddAddress | ApplyAsDealer
 DealerCommand = ApproveDealer | RejectDealer | ChangeDealerTerms | SuspendDealer
 CustomerCommand = RegisterCustomer | EraseCustomer | OwnCommand | DealerCommand
 StaffCommand = InviteStaffMember | ChangeStaffAccess | DeactivateStaffMember
@@ -61,10 +64,11 @@ def decide_customer(customer: Customer, command: CustomerCommand, given: Given) 
     if customer.is_erased or not customer.exists or (given.by.is_buyer() and given.by.id != customer.id):
         raise not_found("customer", command.customer_id)
     match command:
-        case UpdateProfile() as profile:
-            updated = replace(customer, name=profile.name, email=profile.email, phone=profile.phone)
-            fact = CustomerProfileUpdated(name=profile.name, email=profile.email, phone=profile.phone)
-            return [] if updated == customer else [fact]
+        case UpdateProfile():
+            return _update(customer, command)
+        case VerifyEmail():
+            _refuse_without_email(customer)
+            return [CustomerEmailVerified()] if customer.email_verified_at is None else []
         case AddAddress():
             return _add_address(customer, command)
         case ApplyAsDealer():
@@ -98,6 +102,20 @@ def _register(customer: Customer, command: RegisterCustomer, given: Given) -> Se
             country=command.country,
         )
     ]
+
+
+def _update(customer: Customer, profile: UpdateProfile) -> Sequence[Event]:
+    """Another e-mail address is a fact of its own: what the fold carries hidden it cannot compare."""
+    updated = replace(customer, name=profile.name, email=profile.email, phone=profile.phone)
+    if updated == customer:
+        return []
+    fact = CustomerProfileUpdated(name=profile.name, email=profile.email, phone=profile.phone)
+    return [fact] if profile.email == customer.email else [fact, CustomerEmailChanged()]
+
+
+def _refuse_without_email(customer: Customer) -> None:
+    if customer.email is None:
+        raise Refusal("no_email", "There is no e-mail address to confirm; put one into the profile first.")
 
 
 def _erase(customer: Customer, command: EraseCustomer, given: Given) -> Sequence[Event]:

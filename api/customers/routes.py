@@ -8,18 +8,21 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from sqlalchemy import Connection
 
 from api.auth.enter import Who
+from api.auth.letters import post_new_address, post_verification
 from api.auth.passwords import Password, hashed, is_password_of, keep
+from api.auth.sessions import person_of
 from api.customers.commands import AddAddress, Email, Name, Phone, RegisterCustomer, UpdateProfile
 from api.customers.state import CUSTOMER, Customer
 from api.customers.views import CustomerView
-from api.house import Here
+from api.house import Here, House
 from api.paging import Page, Paged
 from api.reading import listed, matching, newest, seen, shown, state_text
 from api.refusals import Refusal
 from api.views import routed
-from api.writing import Key, answered, asked_of, perform, write
+from api.writing import Asked, Key, answered, asked_of, perform, write
 from warehouse.clock import now
 from warehouse.ids import derived
 
@@ -50,13 +53,20 @@ def register(http: Request, here: Here, by: Who, body: Registration, key: Key = 
         asked,
         lambda asked: RegisterCustomer(customer_id=customer_id, **asked.told),
         CustomerView.of,
-        beside=lambda connection: keep(connection, customer_id, password_hash, now()),
+        beside=lambda connection: begin_account(connection, here, customer_id, body.email, password_hash),
     )
     if handled.is_repeated:
         with here.engine.connect() as connection:
             if not is_password_of(connection, customer_id, body.password):
                 raise Refusal("idempotency_key_reused", "This key was used before with another password.")
     return answered(here, handled.response, handled.transaction_id, 201)
+
+
+def begin_account(connection: Connection, here: House, customer_id: UUID, email: str, password_hash: str) -> None:
+    """What stands beside a registration: the password, and the letter that asks whether the address is theirs."""
+    at = now()
+    keep(connection, customer_id, password_hash, at)
+    post_verification(connection, customer_id, email, here.settings, at)
 
 
 @ROUTER.get("/profile")
@@ -89,8 +99,17 @@ def _about(search: str) -> Callable[[Customer], bool]:
     return lambda one: any(wanted in (said or "").casefold() for said in (one.name, one.company_name, one.email))
 
 
+def _about_a_new_address(asked: Asked) -> Callable[[Connection], None]:
+    """Letters to the old address and the new one, where the profile gets another."""
+    with asked.here.engine.connect() as connection:
+        person = person_of(connection, asked.customer_id)
+    before, after = None if person is None else person.state.email, asked.told.get("email")
+    settings = asked.here.settings
+    return lambda connection: post_new_address(connection, asked.customer_id, before, after, settings, now())
+
+
 write(
-    ROUTER, "PUT", "/profile", UpdateProfile, CustomerView,
+    ROUTER, "PUT", "/profile", UpdateProfile, CustomerView, beside=_about_a_new_address,
     supplied=["customer_id"], build=lambda asked: UpdateProfile(customer_id=asked.customer_id, **asked.told),
 )  # fmt: skip
 write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal, assert_never
 from uuid import UUID
@@ -13,6 +14,8 @@ from warehouse.events.category import DealerTier
 from warehouse.events.customers import (
     Address,
     CustomerAddressAdded,
+    CustomerEmailChanged,
+    CustomerEmailVerified,
     CustomerErased,
     CustomerProfileUpdated,
     CustomerRegistered,
@@ -32,6 +35,8 @@ from warehouse.events.personal import ERASED
 CustomerEvent = (
     CustomerRegistered
     | CustomerProfileUpdated
+    | CustomerEmailChanged
+    | CustomerEmailVerified
     | CustomerAddressAdded
     | DealerApplied
     | DealerApproved
@@ -70,11 +75,18 @@ class Customer:
     terms: PaymentTerms = "immediate"
     addresses: tuple[NamedAddress, ...] = ()
     is_erased: bool = False
+    email_changed_at: datetime | None = None
+    email_verified_at: datetime | None = None
 
     @property
     def exists(self) -> bool:
         """Whether the account was ever opened."""
         return self.id is not None
+
+    @property
+    def may_reset_password(self) -> bool:
+        """Whether a letter may open the account: not one to an address that a thief of the session put in."""
+        return self.email_changed_at is None or self.email_verified_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +107,10 @@ def evolve_customer(customer: Customer, recorded: Recorded[CustomerEvent]) -> Cu
             return Customer(recorded.ref.id, fact.user_type, fact.name, fact.email, fact.phone, fact.country)
         case CustomerProfileUpdated() as fact:
             return replace(customer, name=fact.name, email=fact.email, phone=fact.phone)
+        case CustomerEmailChanged():
+            return replace(customer, email_changed_at=recorded.effective_at, email_verified_at=None)
+        case CustomerEmailVerified():
+            return replace(customer, email_verified_at=recorded.effective_at)
         case CustomerAddressAdded(label=label, address=address):
             others = (one for one in customer.addresses if one.label != label)
             return replace(customer, addresses=(*others, NamedAddress(label, address)))

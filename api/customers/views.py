@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
@@ -38,6 +39,7 @@ class CustomerView(View):
     user_type: Literal["consumer", "dealer"]
     name: str
     email: str | None
+    email_verified_at: datetime | None = Field(description="None: nobody has confirmed the e-mail address yet.")
     phone: str | None
     country: str | None
     addresses: tuple[NamedAddressView, ...]

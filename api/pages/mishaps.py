@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
+from api.auth.audit import record_refusal
 from api.doorstep import PageOf
 from api.handle import Busy
 from api.pages.frame import Frame
@@ -102,6 +103,7 @@ def _to_sign_in(request: Request, _: Exception) -> Response:
 
 def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
+    record_refusal(request, refusal)
     status = _STATUS[refusal.kind]
     title = _WORDS[status].title if status in _WORDS else "That did not go through"
     return mishap(request, status, refusal.message, title)

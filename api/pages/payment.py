@@ -47,7 +47,7 @@ def pay(request: Request, here: Here, who: Visit, fields: Form, token: str) -> R
     outcome = outcome_of(fields.get("card", "")[:50])
     if outcome is None:
         return _page(request, here, intent, token, "Use one of the test cards on this page; real cards are not taken.")
-    sandbox = Sandbox(here.signing_key)
+    sandbox = Sandbox(here.mac_key)
     settled = settle_webhook(here, sandbox, *sandbox.webhook(token, outcome, now()), now())
     if settled.result == "declined":
         return _page(request, here, intent, token, settled.words)
@@ -58,7 +58,7 @@ def pay(request: Request, here: Here, who: Visit, fields: Form, token: str) -> R
 def _intent(here: House, token: str) -> Intent:
     if not here.settings.takes_test_payments:
         raise HTTPException(404)
-    return opened(token, here.signing_key)
+    return opened(token, here.mac_key)
 
 
 def _page(request: Request, here: House, intent: Intent, token: str, error: str | None = None) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
@@ -11,10 +10,14 @@ from starlette.responses import Response
 
 from api.actor import Actor
 from api.auth.cookies import STAFF_LIFETIME, forget_session, keep_session
-from api.auth.passwords import Password, hashed, keep, person_with
-from api.auth.sessions import SESSION_LIFETIME, open_session, person_of, revoke
-from api.auth.tokens import Claims
+from api.auth.devices import device_of
+from api.auth.lockout import TooManyTries
+from api.auth.passwords import Password, hashed
+from api.auth.sessions import SESSION_LIFETIME, Person, person_of, revoke
+from api.auth.signing_in import SignedIn, begin, end_own_session
+from api.auth.signing_in import sign_in as begin_session
 from api.customers.commands import Email, Name, RegisterCustomer
+from api.customers.routes import begin_account
 from api.handle import Request as Command
 from api.handle import handle_all
 from api.house import Here, House
@@ -57,13 +60,13 @@ def sign_in(request: Request, here: Here, who: Visit, fields: Form) -> Response:
     """Sign in: staff to their screens, buyers to where they were going."""
     email, password = fields.get("email", "")[:255], fields.get("password", "")[:1_000]
     following = own_path(fields.get("next"), "/")
-    with here.engine.begin() as connection:
-        person_id = person_with(connection, email, password)
-        person = None if person_id is None else person_of(connection, person_id)
-    if person is None or person_id is None:
+    try:
+        came_in = begin_session(here, request, email, password, lifetime_of=lifetime_of_cookie, instead_of=who.claims)
+    except TooManyTries as waits:
+        return _sign_in_page(request, following, email=email, errors={"email": str(waits)}, waits=waits)
+    if came_in is None:
         return _sign_in_page(request, following, email=email, errors={"email": _WRONG}, status=401)
-    is_staff = person.actor.kind == "staff"
-    return _begin(here, who, person_id, following, STAFF_LIFETIME if is_staff else SESSION_LIFETIME, is_staff=is_staff)
+    return _welcome(here, came_in, following)
 
 
 @ROUTER.get("/register")
@@ -79,19 +82,18 @@ def register(request: Request, here: Here, who: Visit, fields: Form) -> Response
     following = own_path(fields.get("next"), "/")
     try:
         told = filled(Registration, typed(fields, "name", "email") | {"password": fields.get("password", "")}, _WORDS)
-        customer_id = _registered(here, told)
+        came_in = _registered(here, request, who, told)
     except Wrong as wrong:
         return _register_page(request, following, fields=fields, errors=wrong.errors, status=422)
     who.tell("good", f"Welcome, {told.name}. Your account is open.")
-    return _begin(here, who, customer_id, following, SESSION_LIFETIME, is_staff=False)
+    return _welcome(here, came_in, following)
 
 
 @ROUTER.post("/sign-out")
 def sign_out(here: Here, who: Visit, fields: Form) -> Response:  # noqa: ARG001 - the form's proof is enough
     """End the session."""
     if who.claims is not None:
-        with here.engine.begin() as connection:
-            revoke(connection, who.claims.session_id, now())
+        end_own_session(here, who.claims, who.by)
     response = to("/")
     forget_session(response)
     response.delete_cookie(VISITOR_COOKIE)
@@ -99,8 +101,13 @@ def sign_out(here: Here, who: Visit, fields: Form) -> Response:  # noqa: ARG001 
     return response
 
 
-def _registered(here: House, told: Registration) -> UUID:
-    """Open the account with its password in one transaction; raises Wrong when the address is taken."""
+def lifetime_of_cookie(person: Person) -> timedelta:
+    """Staff sign in anew each working day."""
+    return STAFF_LIFETIME if person.actor.kind == "staff" else SESSION_LIFETIME
+
+
+def _registered(here: House, request: Request, who: Visitor, told: Registration) -> SignedIn:
+    """Open the account with its password in one transaction, and sign in; raises Wrong when the address is taken."""
     at = now()
     customer_id = new_id(at)
     command = RegisterCustomer(customer_id=customer_id, name=told.name, email=told.email)
@@ -110,34 +117,49 @@ def _registered(here: House, told: Registration) -> UUID:
             here.engine,
             [Command(command, new_id(at), Actor("anonymous"), at)],
             here.rules,
-            beside=lambda connection: keep(connection, customer_id, password_hash, at),
+            beside=lambda connection: begin_account(connection, here, customer_id, told.email, password_hash),
         )
     except Refusal as refusal:
         if refusal.code != "email_taken":
             raise
         raise Wrong({"email": "There is an account with this e-mail address. Sign in instead."}) from refusal
-    return customer_id
-
-
-def _begin(
-    here: House, who: Visitor, person_id: UUID, following: str, lifetime: timedelta, *, is_staff: bool
-) -> Response:
-    """A new session in place of the old one, and on to where they were going."""
-    at = now()
+    device = device_of(request.headers.get("user-agent"))
     with here.engine.begin() as connection:
         if who.claims is not None:
             revoke(connection, who.claims.session_id, at)
-        claims: Claims = open_session(connection, person_id, at, lifetime).claims
+        person = person_of(connection, customer_id)
+        assert person is not None, "whoever just registered may sign in"
+        return begin(connection, person, at, SESSION_LIFETIME, device, "registration")
+
+
+def _welcome(here: House, came_in: SignedIn, following: str) -> Response:
+    """On to where they were going, with the session's cookie."""
+    is_staff = came_in.person.actor.kind == "staff"
     response = to("/staff/" if is_staff and following == "/" else following)
-    keep_session(response, claims, lifetime, here)
+    keep_session(response, came_in.opened.claims, came_in.lifetime, here)
     response.delete_cookie(VISITOR_COOKIE)
     return response
 
 
 def _sign_in_page(
-    request: Request, following: str, *, email: str = "", errors: Errors | None = None, status: int = 200
+    request: Request,
+    following: str,
+    *,
+    email: str = "",
+    errors: Errors | None = None,
+    status: int = 200,
+    waits: TooManyTries | None = None,
 ) -> Response:
-    return page(request, "customers/sign_in.html", status=status, following=following, email=email, errors=errors or {})
+    headers = {} if waits is None else {"Retry-After": str(waits.retry_after_seconds)}
+    return page(
+        request,
+        "customers/sign_in.html",
+        status=status if waits is None else 429,
+        headers=headers,
+        following=following,
+        email=email,
+        errors=errors or {},
+    )
 
 
 def _register_page(

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.actor import Actor
 from api.auth.cookies import CSRF_HEADER, claims_of, csrf_token, is_csrf_token
 from api.auth.enter import NOBODY
-from api.auth.sessions import Person, person_behind
+from api.auth.sessions import Person, note_use, person_behind
 from api.auth.tokens import Claims
 from api.customers.state import Customer
 from api.house import Here, House
@@ -109,7 +109,7 @@ def visitor(request: Request, here: Here) -> Visitor:
         known = kept.visitor = new_id(now())
     id = claims.session_id if claims and person else known
     assert id is not None
-    cart = read_cart(request.cookies.get(CART_COOKIE, ""), here.signing_key)
+    cart = read_cart(request.cookies.get(CART_COOKIE, ""), here.mac_key)
     flashes = _flashes(request.cookies.get(FLASH_COOKIE, ""))
     kept.is_flash_shown = bool(flashes) and request.method == "GET"
     customer = person.state if person is not None and isinstance(person.state, Customer) else None
@@ -156,12 +156,16 @@ def own_path(address: str | None, otherwise: str) -> str:
 
 
 def _session(request: Request, here: House) -> tuple[Claims | None, Person | None]:
-    claims = claims_of(request, here.signing_key)
+    claims = claims_of(request, here.keys)
     if claims is None:
         return None, None
-    with here.engine.connect() as connection:
-        person = person_behind(connection, claims, now())
+    at = now()
+    with here.engine.begin() as connection:
+        person = person_behind(connection, claims, at)
+        if person is not None:
+            note_use(connection, person, claims, at)
     request.state.person, request.state.claims = person, claims
+    request.state.actor = person.actor if person is not None else NOBODY
     return claims, person
 
 
@@ -171,7 +175,7 @@ def _cookies(kept: Keepsakes, here: House) -> list[tuple[bytes, bytes]]:
     if kept.visitor is not None:
         response.set_cookie(VISITOR_COOKIE, str(kept.visitor), **options)
     if kept.cart is not None:
-        response.set_cookie(CART_COOKIE, sealed_cart(kept.cart, here.signing_key), max_age=_CART_SECONDS, **options)
+        response.set_cookie(CART_COOKIE, sealed_cart(kept.cart, here.mac_key), max_age=_CART_SECONDS, **options)
     if kept.flash is not None:
         response.set_cookie(FLASH_COOKIE, quote(kept.flash[:1_000]), max_age=_FLASH_SECONDS, **options)
     elif kept.is_flash_shown:

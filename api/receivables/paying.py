@@ -45,7 +45,7 @@ class Settled:
 
 def providers(here: House) -> Mapping[str, PaymentProvider]:
     """The processors this house takes money through, by name."""
-    return {Sandbox.name: Sandbox(here.signing_key)} if here.settings.takes_test_payments else {}
+    return {Sandbox.name: Sandbox(here.mac_key)} if here.settings.takes_test_payments else {}
 
 
 def provider_named(name: str, here: House) -> PaymentProvider:

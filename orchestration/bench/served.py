@@ -20,8 +20,9 @@ import psutil
 from sqlalchemy import Engine
 
 from api.actor import system
+from api.auth.keys import current_key
 from api.auth.sessions import open_session
-from api.auth.tokens import signed, signing_key
+from api.auth.tokens import signed
 from api.category.commands import CreateProduct
 from api.command import Command
 from api.customers.commands import ApproveDealer, RegisterCustomer
@@ -82,7 +83,8 @@ class Bench:
         """An access token that outlives the bench."""
         with self.engine.begin() as connection:
             opened = open_session(connection, person_id, now())
-        return signed(opened.claims, signing_key(self.settings), now(), timedelta(hours=1))
+            key = current_key(connection, now())
+        return signed(opened.claims, key, now(), timedelta(hours=1))
 
 
 @dataclass(frozen=True, slots=True)

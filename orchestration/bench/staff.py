@@ -20,8 +20,9 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from api.auth.keys import current_key
 from api.auth.sessions import open_session
-from api.auth.tokens import signed, signing_key
+from api.auth.tokens import signed
 from api.rules import Rules
 from assets.hot_run import refresh
 from orchestration.bench.figure import Figure, at_most
@@ -80,9 +81,10 @@ def _furnished(database: Database, settings: Settings, days: int) -> str:
             row = connection.exec_driver_sql(_BOSS).first()
             assert row is not None
             opened = open_session(connection, UUID(str(row[0])), clock.now())
+            key = current_key(connection, clock.now())
     finally:
         engine.dispose()
-    return signed(opened.claims, signing_key(settings), clock.now(), timedelta(hours=1))
+    return signed(opened.claims, key, clock.now(), timedelta(hours=1))
 
 
 @contextmanager

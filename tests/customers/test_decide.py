@@ -20,6 +20,7 @@ from api.customers.commands import (
     RejectDealer,
     SuspendDealer,
     UpdateProfile,
+    VerifyEmail,
 )
 from api.customers.decide import ADDRESSES_MAX
 from api.customers.policy import ALIASES, FUNCTIONS, slugs
@@ -28,6 +29,8 @@ from api.receivables.commands import account_id
 from warehouse.events.customers import (
     Address,
     CustomerAddressAdded,
+    CustomerEmailChanged,
+    CustomerEmailVerified,
     CustomerErased,
     CustomerProfileUpdated,
     CustomerRegistered,
@@ -58,6 +61,7 @@ REJECT = RejectDealer(customer_id=EVE, reason="no shop")
 CHANGE = ChangeDealerTerms(customer_id=EVE, **TERMS | {"tier": "distributor"}, reason="volume")
 SUSPEND = SuspendDealer(customer_id=EVE, reason="unpaid")
 PROFILE = UpdateProfile(customer_id=EVE, name="Eva", email="eva@example.org")
+VERIFY = VerifyEmail(customer_id=EVE)
 ADDRESS = AddAddress(customer_id=EVE, label="home", address=HOME)
 
 
@@ -107,7 +111,7 @@ def test_only_staff_of_customers_register_dealers(history, actors):
         history.when(wish, by=who).refused("dealer_registration_forbidden", "forbidden")
 
 
-@pytest.mark.parametrize("wish", [PROFILE, ADDRESS, APPLY, APPROVE, REJECT, CHANGE, SUSPEND])
+@pytest.mark.parametrize("wish", [PROFILE, VERIFY, ADDRESS, APPLY, APPROVE, REJECT, CHANGE, SUSPEND])
 def test_who_is_not_registered_is_not_found(history, wish):
     history.when(wish).refused("customer_not_found", "not_found")
 
@@ -125,8 +129,31 @@ def test_buyers_do_not_find_anybody_but_themselves(history, actors, wish):
 def test_a_profile_is_written_anew(history):
     outcome = history.given(REGISTERED).when(PROFILE)
 
-    outcome.then(CustomerProfileUpdated(name="Eva", email="eva@example.org")).when(PROFILE).then()
+    outcome.then(CustomerProfileUpdated(name="Eva", email="eva@example.org"), CustomerEmailChanged())
+    outcome.when(PROFILE).then()
     assert (outcome.state.name, outcome.state.country) == ("Eva", "GB")
+
+
+def test_an_address_is_confirmed_once_and_a_changed_one_anew(history):
+    confirmed = history.given(REGISTERED).when(VERIFY).then(CustomerEmailVerified())
+    assert confirmed.state.email_verified_at is not None
+    confirmed.when(VERIFY).then()
+    renamed = confirmed.when(PROFILE.model_copy(update={"email": "eve@example.org"}))
+    renamed.then(CustomerProfileUpdated(name="Eva", email="eve@example.org"))
+    assert renamed.state.email_verified_at is not None
+    moved = renamed.when(PROFILE)
+    moved.then(CustomerProfileUpdated(name="Eva", email="eva@example.org"), CustomerEmailChanged())
+    assert moved.state.email_verified_at is None
+    moved.when(VERIFY).then(CustomerEmailVerified())
+    history.given(BY_STAFF).when(VERIFY).refused("no_email")
+
+
+def test_a_letter_opens_the_account_only_at_an_address_that_no_thief_put_in(history):
+    begun = history.given(REGISTERED)
+    assert begun.when(ADDRESS).state.may_reset_password
+    moved = begun.when(PROFILE)
+    assert not moved.state.may_reset_password
+    assert moved.when(VERIFY).state.may_reset_password
 
 
 def test_an_address_replaces_the_one_of_its_label(history):

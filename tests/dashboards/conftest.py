@@ -29,8 +29,9 @@ import dashboards
 from api.actor import Actor, system
 from api.agents.commands import GuardVerdict, ProposeDecision, Reorder, ReorderPreconditions, SeenAsOf, Sighting
 from api.app import create_app
+from api.auth.keys import current_key
 from api.auth.sessions import open_session
-from api.auth.tokens import signed, signing_key
+from api.auth.tokens import signed
 from api.category.commands import CreateProduct
 from api.command import Command
 from api.customers.commands import ApproveDealer, InviteStaffMember, RegisterCustomer
@@ -81,7 +82,7 @@ class House:
     def seat(self, person_id: UUID, name: str, functions: Sequence[str], lasts: timedelta = timedelta(hours=1)) -> Seat:
         with self.engine.begin() as connection:
             opened = open_session(connection, person_id, now())
-        token = signed(opened.claims, signing_key(self.settings), now(), lasts)
+            token = signed(opened.claims, current_key(connection, now()), now(), lasts)
         return Seat(person_id, token, name, tuple(functions))
 
     def staff(self, *functions: str, name: str = "") -> Seat:

@@ -42,7 +42,7 @@ def test_the_right_password_opens_the_doors(town, asha):
     shown = me(town, tokens["access_token"]).json()
     assert shown == {
         "id": str(asha.id), "kind": "consumer", "name": "Asha", "email": "asha@example.com",
-        "staff_role": None, "function_access": [],
+        "email_verified_at": None, "staff_role": None, "function_access": [], "scopes": [],
     }  # fmt: skip
 
 
@@ -115,16 +115,25 @@ def forged(town, asha, **changes):
 
 def test_tokens_that_are_not_ours_are_refused(town, asha):
     key = town.house.signing_key
+    kid = {"kid": str(key.id)}
+
+    def encoded(said, secret=key.secret, algorithm="HS256", headers=kid):
+        return jwt.encode(said, secret, algorithm=algorithm, headers=headers)
+
     tokens = {
-        "forged": jwt.encode(forged(town, asha), "x" * 40, algorithm="HS256"),
-        "of another algorithm": jwt.encode(forged(town, asha), key + b"x" * 32, algorithm="HS512"),
-        "of another issuer": jwt.encode(forged(town, asha, iss="else"), key, algorithm="HS256"),
-        "expired": jwt.encode(forged(town, asha, exp=now() - timedelta(seconds=1)), key, algorithm="HS256"),
-        "unsigned": jwt.encode(forged(town, asha), None, algorithm="none"),
+        "forged": encoded(forged(town, asha), "x" * 40),
+        "of another algorithm": encoded(forged(town, asha), key.secret + b"x" * 32, "HS512"),
+        "of another issuer": encoded(forged(town, asha, iss="else")),
+        "expired": encoded(forged(town, asha, exp=now() - timedelta(seconds=1))),
+        "unsigned": encoded(forged(town, asha), None, "none"),
         "of no session": signed(Claims(asha.id, new_id(now())), key, now(), timedelta(minutes=5)),
         "garbage": "x.y.z",
-        "of another person": jwt.encode(forged(town, asha, sub=str(new_id(now()))), key, algorithm="HS256"),
+        "of another person": encoded(forged(town, asha, sub=str(new_id(now())))),
+        "of no key": encoded(forged(town, asha), headers={}),
+        "of an unknown key": encoded(forged(town, asha), headers={"kid": str(new_id(now()))}),
+        "of a key that is no id": encoded(forged(town, asha), headers={"kid": "../secret.key"}),
     }
+    assert me(town, encoded(forged(town, asha))).status_code == 200, "only what is named is wrong with the others"
     for kind, token in tokens.items():
         answer = me(town, token)
         assert answer.status_code == 401, kind
@@ -183,14 +192,13 @@ def test_registering_opens_an_account_once(town):
         assert connection.execute(text("select count(*) from jovey.credentials")).scalar() == 1
 
 
-def test_the_signing_key_is_made_once_and_for_its_owner_alone(tmp_path):
-    from api.auth.tokens import signing_key
-    from warehouse.installation import SecretKeyUnusable
+def test_the_installations_secret_is_made_once_and_for_its_owner_alone(tmp_path):
+    from warehouse.installation import SecretKeyUnusable, installation_key
     from warehouse.settings import Settings
 
     settings = Settings(home=tmp_path / "new")
-    assert signing_key(settings) == signing_key(settings)
+    assert installation_key(settings) == installation_key(settings)
     assert (tmp_path / "new" / "secret.key").stat().st_mode & 0o777 == 0o600
     assert [one.name for one in (tmp_path / "new").iterdir()] == ["secret.key"]
     with pytest.raises(SecretKeyUnusable, match="32 bytes"):
-        signing_key(Settings(home=tmp_path, secret_key="short"))
+        installation_key(Settings(home=tmp_path, secret_key="short"))

@@ -8,6 +8,7 @@ import pytest
 from starlette.responses import Response
 
 from api.auth.cookies import CSRF_HEADER, SESSION_COOKIE, csrf_token, keep_session
+from api.auth.keys import SigningKey
 from api.auth.sessions import open_session, revoke
 from api.auth.tokens import AgentClaims, Claims, signed, signed_for_agent, verified
 from warehouse.clock import now
@@ -42,7 +43,9 @@ def test_a_forged_cookie_is_nobodys(town, asha, forgery):
 
 def test_a_cookie_of_another_house_of_an_ended_session_or_an_agent_is_nobodys(town, asha):
     claims = session(town, asha)
-    foreign = signed(claims, b"another key that is long enough to sign with", now(), timedelta(hours=1))
+    foreign = signed(
+        claims, SigningKey(new_id(now()), b"another key that is long enough to sign with"), now(), timedelta(hours=1)
+    )
     over = signed(claims, town.house.signing_key, now(), timedelta(seconds=-1))
     agent = signed_for_agent(AgentClaims("reorder", frozenset()), town.house.signing_key, now(), timedelta(hours=1))
     for token in (foreign, over, agent):
@@ -78,7 +81,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(town):
 def test_an_agents_token_names_it_and_its_functions(town):
     claims = AgentClaims("reorder", frozenset({"procurement"}))
     token = signed_for_agent(claims, town.house.signing_key, now(), timedelta(minutes=5))
-    assert verified(token, town.house.signing_key) == claims
+    assert verified(token, town.house.keys) == claims
     answer = town.nobody().get("/api/v1/procurement/suppliers", Authorization=f"Bearer {token}")
     assert answer.status_code == 403
     assert "signed in as agent" in answer.json()["detail"]

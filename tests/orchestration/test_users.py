@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 from sqlalchemy import text
 
+from api.auth.keys import Keyring
 from api.auth.passwords import person_with
 from api.auth.sessions import person_behind
-from api.auth.tokens import signing_key, verified
+from api.auth.tokens import verified
 from orchestration.users import (
     CannotDo,
     create_customer,
@@ -24,6 +25,14 @@ from warehouse.clock import now
 from warehouse.settings import Settings
 
 PASSWORD = "a long enough sentence"
+
+
+@pytest.fixture
+def engine(database):
+    """As the API connects, which knows the master key."""
+    engine = database.engine("jovey_append")
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -75,7 +84,8 @@ def test_one_address_is_one_person(settings):
 
 def test_a_new_password_replaces_the_old_one_and_ends_tokens(settings, engine):
     id = create_staff(settings, "a@example.com", "Asha", PASSWORD)
-    claims = verified(issue_token(settings, "a@example.com", timedelta(days=1)), signing_key(settings))
+    token = issue_token(settings, "a@example.com", timedelta(days=1))
+    claims = verified(token, Keyring(engine, now()))
     with engine.begin() as connection:
         assert person_behind(connection, claims, now()).actor.id == id
     set_password(settings, "a@example.com", "another long sentence")

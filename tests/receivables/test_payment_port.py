@@ -122,9 +122,7 @@ def test_a_message_that_comes_again_has_no_second_effect(till):
     assert till.order.paid == Decimal("200.00")
     later = now() + timedelta(days=2)  # another date of receipt, the same payment
     body, _ = message
-    again = settle_webhook(
-        till.here, till.sandbox, body, signature(body, till.here.signing_key, "sandbox", later), later
-    )
+    again = settle_webhook(till.here, till.sandbox, body, signature(body, till.here.mac_key, "sandbox", later), later)
     assert (again.result, again.is_repeated) == ("paid", True)
 
 
@@ -158,7 +156,7 @@ def test_money_for_a_cancelled_order_is_kept_on_account_and_said_so(till):
 def test_money_that_comes_after_the_order_lapsed_is_kept_on_account(till):
     body, _ = till.message()
     later = now() + timedelta(hours=25)
-    signed = signature(body, till.here.signing_key, "sandbox", later)
+    signed = signature(body, till.here.mac_key, "sandbox", later)
     assert settle_webhook(till.here, till.sandbox, body, signed, later).result == "kept_on_account"
     assert (till.order.lifecycle, till.order.paid) == ("placed", 0)
 
@@ -197,7 +195,7 @@ def test_money_recorded_by_hand_before_is_not_counted_again(till):
 
 def test_a_forged_stale_or_foreign_signature_is_refused(till):
     body, signed = till.message()
-    key = till.here.signing_key
+    key = till.here.mac_key
     long_ago = now() - SIGNATURE_TOLERANCE - timedelta(seconds=2)
     wrong = [
         (body, ""),
@@ -233,7 +231,7 @@ def test_a_forged_stale_or_foreign_signature_is_refused(till):
 def test_a_signed_message_that_does_not_fit_what_was_asked_is_refused(till, change):
     said = json.loads(till.message()[0]) | change
     body = json.dumps(said).encode()
-    answer = till.tell(body, signature(body, till.here.signing_key, "sandbox", now()))
+    answer = till.tell(body, signature(body, till.here.mac_key, "sandbox", now()))
     assert answer.status_code in {403, 409}
     assert answer.json()["code"] in {"webhook_refused", "payment_mismatch"}
     assert till.order.paid == 0
@@ -241,7 +239,7 @@ def test_a_signed_message_that_does_not_fit_what_was_asked_is_refused(till, chan
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b'{"type": "payment.succeeded"}'])
 def test_a_signed_body_that_is_no_message_is_refused(till, body):
-    answer = till.tell(body, signature(body, till.here.signing_key, "sandbox", now()))
+    answer = till.tell(body, signature(body, till.here.mac_key, "sandbox", now()))
     assert (answer.status_code, answer.json()["code"]) == (403, "webhook_refused")
 
 
@@ -251,7 +249,7 @@ def test_an_unknown_processor_is_not_found(till):
 
 
 def test_an_intent_is_ours_and_lasts_an_hour(till):
-    key, intent = till.here.signing_key, intent_for(till.order, "USD")
+    key, intent = till.here.mac_key, intent_for(till.order, "USD")
     assert opened(sealed(intent, key, now()), key) == intent
     over = sealed(intent, key, now() - INTENT_LIFETIME - timedelta(seconds=1))
     with pytest.raises(IntentRefused, match="expired"):

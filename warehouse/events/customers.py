@@ -50,6 +50,22 @@ class CustomerProfileUpdated(Event):
     phone: PersonalText | None = None
 
 
+class CustomerEmailChanged(Event):
+    """A customer's e-mail address is another one, which nobody has confirmed yet."""
+
+    stream: ClassVar[str] = "customer"
+    type: ClassVar[str] = "customer.email_changed"
+    subject: ClassVar[str | None] = "aggregate_id"
+
+
+class CustomerEmailVerified(Event):
+    """Whoever reads the mail of a customer's e-mail address confirmed it."""
+
+    stream: ClassVar[str] = "customer"
+    type: ClassVar[str] = "customer.email_verified"
+    subject: ClassVar[str | None] = "aggregate_id"
+
+
 class CustomerAddressAdded(Event):
     """A customer added an address."""
 

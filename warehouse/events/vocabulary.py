@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from warehouse.events import agents, category, customers, fulfillment, orders, procurement, receivables
+from warehouse.events import agents, category, customers, fulfillment, identity, orders, procurement, receivables
 from warehouse.events.event import Event
 
-FUNCTIONS: tuple[ModuleType, ...] = (category, customers, orders, fulfillment, procurement, receivables, agents)
+FUNCTIONS: tuple[ModuleType, ...] = (
+    category,
+    customers,
+    identity,
+    orders,
+    fulfillment,
+    procurement,
+    receivables,
+    agents,
+)
 
 
 def facts_of(module: ModuleType) -> tuple[type[Event], ...]:

@@ -84,8 +84,12 @@ class People:
         event = hidden(recorded.event, hide)
         return recorded if event is recorded.event else replace(recorded, event=event)
 
+    def hide_words(self, person_id: UUID, id: UUID, field: str, words: str) -> str:
+        """Words to a person that are no fact, such as a letter, under their key; `id` and field say which."""
+        return self._key_of(person_id).hide(id, field, words)
+
     def forget(self, person_id: UUID) -> None:
-        """Destroy the person's key, password and sessions; only the role jovey_erase may."""
+        """Destroy the person's key, password, sessions, letters and links; only the role jovey_erase may."""
         for statement in _FORGET:
             self._connection.execute(statement, {"person_id": person_id})
         self._by_id.clear()
@@ -116,4 +120,7 @@ _FORGET = (
     text("delete from jovey.person_keys where person_id = :person_id"),
     text("delete from jovey.credentials where person_id = :person_id"),
     text("delete from jovey.sessions where person_id = :person_id"),
+    text("delete from jovey.one_time_tokens where person_id = :person_id"),
+    text("delete from jovey.mails where person_id = :person_id"),
+    text("delete from jovey.outside_subjects where person_id = :person_id"),
 )

@@ -1,0 +1,1 @@
+"""Mail: letters to people, kept in the outbox until a mail server has taken them."""
