@@ -23,7 +23,7 @@ from warehouse.clock import now
 PATH = "/api/v1/events/stream"
 _AGAIN_SECONDS = 0.2  # after a busy answer
 _LATE_EVERY = 50  # of so many messages one is timed: reading an instant costs as much as the rest
-_CATCH_UP_SECONDS_MAX = 120.0
+_CATCH_UP_SECONDS_MAX = 60.0
 _DATA = b'data: {"id":"'
 _ID_LENGTH = 36
 
@@ -78,14 +78,16 @@ class Listener:
     is_in: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def listen(self, plan: Plan, dice: random.Random) -> None:
-        """Hear, leave, come back after what was heard, until cancelled."""
+        """Hear, leave, come back after what was heard, until cancelled. One leaves between messages or amid them."""
         while True:
+            stay = dice.expovariate(1 / plan.stay_seconds)
+            until = asyncio.get_running_loop().time() + stay * dice.random()
             with suppress(TimeoutError, OSError, asyncio.IncompleteReadError):
-                async with asyncio.timeout(dice.expovariate(1 / plan.stay_seconds)):
-                    await self._visit(plan)
+                async with asyncio.timeout(stay):
+                    await self._visit(plan, until, dice)
             self.returns += 1
 
-    async def _visit(self, plan: Plan) -> None:
+    async def _visit(self, plan: Plan, until: float, dice: random.Random) -> None:
         reader, writer = await asyncio.open_connection(plan.host, plan.port)
         try:
             last = f"Last-Event-ID: {self.place}\r\n" if self.place else ""
@@ -97,7 +99,11 @@ class Listener:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 return
             while size := int(await reader.readline(), 16):
-                self._hear((await reader.readexactly(size + 2))[:-2])
+                chunk = (await reader.readexactly(size + 2))[:-2]
+                if asyncio.get_running_loop().time() > until:
+                    self._hear(chunk[: dice.randrange(size)].rpartition(b"\n\n")[0])
+                    return
+                self._hear(chunk)
         finally:
             writer.transport.abort()  # without a word, as networks break
 
