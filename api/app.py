@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -12,9 +13,13 @@ import api.agents.routes
 import api.auth.routes
 import api.category.routes
 import api.customers.dealers
+import api.customers.rights
 import api.customers.routes
+import api.events.export
 import api.events.live
 import api.events.newest
+import api.events.observing
+import api.events.reports
 import api.events.routes
 import api.fulfillment.inventory
 import api.fulfillment.returns_routes
@@ -31,6 +36,7 @@ from api.access import DOORS
 from api.auth.enter import enter
 from api.auth.tokens import signing_key
 from api.docs_page import add_docs_page
+from api.events.integrity import Examiner
 from api.faces import Faces
 from api.house import House
 from api.live import Live
@@ -51,6 +57,7 @@ _ROUTERS = (
     api.health.ROUTER,
     api.auth.routes.ROUTER,
     api.category.routes.ROUTER,
+    api.customers.rights.ROUTER,
     api.customers.routes.ROUTER,
     api.customers.dealers.ROUTER,
     api.orders.bulk.ROUTER,
@@ -65,6 +72,9 @@ _ROUTERS = (
     api.procurement.routes.ROUTER,
     api.events.live.ROUTER,
     api.events.newest.ROUTER,
+    api.events.reports.ROUTER,
+    api.events.export.ROUTER,
+    api.events.observing.ROUTER,
     api.agents.routes.ROUTER,
     api.agents.routes.CATALOG_ROUTER,
     api.events.routes.ROUTER,
@@ -118,8 +128,14 @@ def _opened(settings: Settings, database: Database | None) -> Iterator[House]:
         own = (database or stack.enter_context(open_database(settings))).of(settings)
         engine = own.engine("jovey_append", pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
+        erasing = own.engine("jovey_erase", pool_size=1)
+        stack.callback(erasing.dispose)
         lake = stack.enter_context(Reader(own, settings))
-        yield House(engine, lake, settings, rules_of(settings), signing_key(settings), Live(engine))
+        examining = partial(own.engine, "jovey_read", pool_size=1, statement_timeout_s=0)
+        examiner = Examiner(examining, api.events.reports.checks(settings, lake))
+        stack.callback(examiner.close)
+        key = signing_key(settings)
+        yield House(engine, lake, settings, rules_of(settings), key, Live(engine), examiner, erasing)
 
 
 def _refuse_unlisted(app: FastAPI) -> None:

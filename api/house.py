@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from api.events.integrity import Examiner
 from api.live import Live
 from api.rules import Rules
 from warehouse.lake.read import Reader
@@ -16,7 +17,10 @@ from warehouse.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The pool of connections to the log, the lake's read door, the rules' numbers, the signing key, the log's tail."""
+    """The pool of connections to the log, the lake's read door, the rules' numbers, the signing key, the log's tail.
+
+    `erasing` are the connections of the one door that destroys what hides a person's words: no other role may.
+    """
 
     engine: Engine
     lake: Reader
@@ -24,6 +28,8 @@ class House:
     rules: Rules
     signing_key: bytes
     live: Live
+    examiner: Examiner
+    erasing: Engine
 
 
 def house(request: Request) -> House:

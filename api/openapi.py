@@ -88,7 +88,7 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
         yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"]), *more]
     if "requestBody" in operation or operation.get("parameters"):
         yield "422", ["invalid_request"]
-    writes_by_rules = rules is not None and method in _WRITES and not path.endswith("/preview")
+    writes_by_rules = rules is not None and method in _WRITES and not path.endswith(("/preview", "/export"))
     forbidden = set(rules["forbidden"]) if rules and writes_by_rules else set()
     if path.endswith("/auth/password"):
         forbidden.add("wrong_password")

@@ -37,15 +37,18 @@ class Filters(BaseModel):
 
     def conditions(self, by: Actor) -> list[ColumnElement[bool]]:
         """What an event must be to be shown to this caller."""
-        equal = self.model_dump(exclude={"since", "until"}, exclude_none=True)
-        found = [events.c[name] == one for name, one in equal.items()]
+        asked = {name: getattr(self, name) for name in _EQUAL}
+        found = [events.c[name] == one for name, one in asked.items() if one is not None]
         found += [events.c.created_at >= self.since] if self.since else []
         found += [events.c.created_at < self.until] if self.until else []
         types = types_seen(by)
         if self.aggregate_type is not None:  # a kind of stream is some types of events, and types have an index
-            own = {name for name, event in VOCABULARY.items() if event.stream == self.aggregate_type}
+            own = frozenset(name for name, event in VOCABULARY.items() if event.stream == self.aggregate_type)
             types = own if types is None else types & own
         return found if types is None else [*found, events.c.event_type.in_(sorted(types))]
+
+
+_EQUAL = ("event_type", "aggregate_type", "aggregate_id", "created_by", "correlation_id")
 
 
 def newest(filters: Filters, by: Actor, paging: Paging) -> Select[Any]:

@@ -13,11 +13,11 @@ from sqlalchemy import text
 
 from api.actor import system
 from api.customers.commands import EraseCustomer
+from api.customers.portrait import portrait
 from api.handle import Request, handle
 from api.refusals import Refusal
 from api.rules import Rules
 from assets.hot_run import refresh
-from orchestration.people import portrait
 from warehouse.clock import calendar_date, now
 from warehouse.events.personal import books_of
 from warehouse.ids import new_id
