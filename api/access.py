@@ -208,6 +208,7 @@ DOORS: dict[tuple[str, str], Callers] = {
     ("GET", f"{_API}/events"): ALL_STAFF,  # of the functions they work in: api/events/sight.py
     ("GET", f"{_API}/events/stream"): ALL_STAFF,
     ("GET", f"{_API}/events/newest"): ALL_STAFF,
+    ("GET", f"{_API}/events/readers"): LOG,
     ("GET", f"{_API}/events/integrity"): LOG,
     ("GET", f"{_API}/events/{{event_id}}"): ALL_STAFF,
     ("POST", f"{_API}/events"): ALL_STAFF | AGENTS,  # observations of the functions they work in

@@ -19,6 +19,7 @@ import api.events.export
 import api.events.live
 import api.events.newest
 import api.events.observing
+import api.events.readers
 import api.events.reports
 import api.events.routes
 import api.fulfillment.inventory
@@ -72,6 +73,7 @@ _ROUTERS = (
     api.procurement.routes.ROUTER,
     api.events.live.ROUTER,
     api.events.newest.ROUTER,
+    api.events.readers.ROUTER,
     api.events.reports.ROUTER,
     api.events.export.ROUTER,
     api.events.observing.ROUTER,

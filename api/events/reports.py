@@ -20,12 +20,10 @@ from warehouse.lake.read import EVERYTHING, Answer, Reader
 from warehouse.log.position import Snapshot, decode
 from warehouse.log.seal_journal import journal_file, remembered
 from warehouse.log.seal_key import trusted_keys
-from warehouse.log.tail import between, head
 from warehouse.log.tampering import examine_seals
 from warehouse.settings import Settings
 
 ROUTER = routed("/api/v1/events", "events")
-BEHIND_MAX = 10_000  # events counted of one reader
 
 
 class FindingView(Shown):
@@ -38,23 +36,14 @@ class FindingView(Shown):
     faults: tuple[str, ...]
 
 
-class ReaderLag(BaseModel):
-    """How far a reader of the log is behind it."""
-
-    reader: str
-    looked_at: datetime = Field(description="When it last took a cut.")
-    events_behind: int = Field(description=f"{BEHIND_MAX + 1:,} stands for more.")
-
-
 class IntegrityView(BaseModel):
-    """The newest examination, and the readers of the log. Ask again while it is running."""
+    """The newest examination. Ask again while it is running."""
 
     is_running: bool
     is_sound: bool = Field(description="Whether every check has ended and none found a fault.")
     began_at: datetime
     ended_at: datetime | None
     checks: tuple[FindingView, ...]
-    readers: tuple[ReaderLag, ...]
 
 
 @ROUTER.get("/integrity")
@@ -71,7 +60,6 @@ def show_integrity(here: Here) -> IntegrityView:
         began_at=report.began_at,
         ended_at=report.ended_at,
         checks=tuple(map(FindingView.model_validate, report.findings)),
-        readers=tuple(_readers(here)),
     )
 
 
@@ -141,19 +129,3 @@ _COUNTS = " union all ".join(
     f" from facts.{event.table()}"
     for name, event in VOCABULARY.items()
 )
-
-
-def _readers(here: Here) -> Iterator[ReaderLag]:
-    """Every reader that keeps a place in the log, by name."""
-    present = head(here.engine)
-    with here.engine.connect() as connection:
-        for row in connection.execute(_CUTS).all():
-            unseen = between(Snapshot.parse(row.snapshot), present)
-            counted = text(
-                f"select count(*) from (select from jovey.events where {unseen} limit {BEHIND_MAX + 1}) unseen"
-            )
-            behind = connection.execute(counted).scalar_one()
-            yield ReaderLag(reader=row.consumer, looked_at=row.taken_at, events_behind=behind)
-
-
-_CUTS = text("select consumer, snapshot::text as snapshot, taken_at from jovey.tail_cuts order by consumer")

@@ -12,6 +12,7 @@ import api.pages.catalog
 import api.pages.checkout
 import api.pages.orders
 import api.pages.payment
+import api.pages.rights
 import api.pages.sign_in
 from api.pages.catalog_index import Catalog
 from api.pages.memory import Memory
@@ -30,6 +31,7 @@ _ROUTERS = (
     api.pages.payment.ROUTER,
     api.pages.sign_in.ROUTER,
     api.pages.account.ROUTER,
+    api.pages.rights.ROUTER,
 )
 
 

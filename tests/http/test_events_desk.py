@@ -195,7 +195,7 @@ def test_the_house_agrees_with_its_log_until_somebody_writes_past_it(
     then = looked()["states"]
     assert (then.state, len(then.faults)) == ("unsound", 1)
     assert str(traded) in then.faults[0] and "lifecycle" in then.faults[0]
-    readers = boss.get(f"{EVENTS}/integrity").json()["readers"]
+    readers = boss.get(f"{EVENTS}/readers").json()["items"]
     assert {one["reader"]: one["events_behind"] for one in readers} == {"lake": 1}  # the product that came after
     assert town.staff("orders", name="otto").get(f"{EVENTS}/integrity").status_code == 403
 
