@@ -13,6 +13,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ HEARTBEAT_SECONDS = 15.0
 STANDING_SECONDS = 2.0  # between two looks at the sessions of all listeners: how long an ended one may hear on
 PAGE_EVENTS_MAX = 500  # of one batch
 QUEUE_BATCHES_MAX = 64  # a listener who is 16 s behind on a busy log is let go
+RECENT_EVENTS_MAX = 10_000  # kept in memory, some 20 MB: who comes back soon is told without a look at the log
 RESUME_EVENTS_MAX = 100_000  # further back the list of events is the better reading
 LISTENERS_MAX = 600  # of one process: 500, and room for those who come back before their leaving was noticed
 _LOG = logging.getLogger("jovey.live")
@@ -55,8 +57,8 @@ class Place:
 
     def __str__(self) -> str:
         if self.until is None:
-            return encode(self.since)
-        return f"{encode(self.since)}.{encode(self.until)}.{self.position}"
+            return _token(self.since)
+        return f"{_token(self.since)}.{_token(self.until)}.{self.position}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,21 @@ class Interest:
         return self.about in {None, event.aggregate_id} and (self.types is None or event.event_type in self.types)
 
 
-Told = tuple["Place", Row[Any]]
+@dataclass(slots=True)
+class Entry:
+    """An event of the log, and how it is told, once somebody has put it into words."""
+
+    row: Row[Any]
+    _words: str | None = None
+
+    def words(self, tell: Callable[[Row[Any]], str]) -> str:
+        """The event as `tell` puts it, which is always the same."""
+        if self._words is None:
+            self._words = tell(self.row)
+        return self._words
+
+
+Told = tuple["Place", Entry]
 """An event, and the place its listener has reached once they heard it."""
 
 
@@ -86,7 +102,7 @@ class Batch:
     def of(self, interest: Interest) -> Sequence[Told]:
         """The events that are for somebody."""
         if interest not in self._covered:
-            self._covered[interest] = [one for one in self.events if interest.covers(one[1])]
+            self._covered[interest] = [one for one in self.events if interest.covers(one[1].row)]
         return self._covered[interest]
 
     def frame(self, interest: Interest, tell: Callable[[Told], str]) -> bytes:
@@ -157,6 +173,8 @@ class Live:
         self._arriving: set[Listener] = set()
         self._someone_came = asyncio.Event()
         self._tail: asyncio.Task[None] | None = None
+        self._cut: Snapshot | None = None
+        self._recent: dict[int, Entry] = {}
 
     @property
     def listeners(self) -> int:
@@ -187,7 +205,8 @@ class Live:
 
     def covers(self, place: Place) -> bool:
         """Whether the log has been at that place; not when another log, or a lost future of this one, gave it."""
-        return head(self._engine).covers(place.until or place.since)
+        there, cut = place.until or place.since, self._cut
+        return (cut is not None and cut.covers(there)) or head(self._engine).covers(there)
 
     def is_far_from(self, place: Place) -> bool:
         """Whether more happened since than a stream should catch up with."""
@@ -204,8 +223,8 @@ class Live:
             place = Place(place.until)
         positions = await asyncio.to_thread(self._positions, place, until)
         for start in range(0, len(positions), PAGE_EVENTS_MAX):
-            rows = await asyncio.to_thread(self._rows, positions[start : start + PAGE_EVENTS_MAX])
-            yield Batch([(_reached(place, until, row.position, positions[-1]), row) for row in rows])
+            entries = await self._entries(positions[start : start + PAGE_EVENTS_MAX])
+            yield Batch([(_reached(place, until, one.row.position, positions[-1]), one) for one in entries])
 
     async def _follow(self) -> None:
         """Read on while somebody listens."""
@@ -214,7 +233,7 @@ class Live:
         try:
             while self.listeners and not self._is_stopping():
                 self._someone_came.clear()
-                cut = await self._advance(cut)
+                cut = self._cut = await self._advance(cut)
                 if asyncio.get_running_loop().time() - looked_at >= STANDING_SECONDS:
                     await self._let_go_of_those_out()
                     looked_at = asyncio.get_running_loop().time()
@@ -227,7 +246,7 @@ class Live:
         except SQLAlchemyError:
             _LOG.exception("the log cannot be followed; listeners are let go and come back")
         finally:
-            self._tail = None
+            self._tail = self._cut = None
             for listener in (*self._listeners, *self._arriving):
                 listener.let_go()
 
@@ -269,6 +288,17 @@ class Live:
         with self._engine.connect() as connection:
             return connection.execute(wanted, {"after": place.position}).scalars().all()
 
+    async def _entries(self, positions: Sequence[int]) -> Sequence[Entry]:
+        """The events at those positions: the recent ones from memory, the others from the log."""
+        known = {position: self._recent[position] for position in positions if position in self._recent}
+        missing = [position for position in positions if position not in known]
+        found = {row.position: Entry(row) for row in await asyncio.to_thread(self._rows, missing)} if missing else {}
+        self._recent.update(found)
+        while len(self._recent) > RECENT_EVENTS_MAX:
+            del self._recent[next(iter(self._recent))]
+        everything = known | found
+        return [everything[position] for position in positions]
+
     def _rows(self, positions: Sequence[int]) -> Sequence[Row[Any]]:
         wanted = select(events).where(events.c.position.in_(positions)).order_by(events.c.position)
         with self._engine.connect() as connection:
@@ -290,6 +320,12 @@ def still_here(place: Place | None) -> bytes:
 def greeting(place: Place) -> bytes:
     """The first words of a stream: when to come back, and from where, even if nothing happens until then."""
     return f"retry: 2000\nid: {place}\n\n".encode()
+
+
+@lru_cache(1_000)
+def _token(cut: Snapshot) -> str:
+    """The cut as text; all events of a batch share two."""
+    return encode(cut)
 
 
 def _cut(token: str) -> Snapshot:

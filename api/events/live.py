@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import Request
+from sqlalchemy import Row
 from starlette.responses import Response
 
 from api.auth.enter import Who, session_claims
@@ -50,5 +52,9 @@ def stream_events(
 
 
 def _told(one: Told) -> str:
-    place, row = one
-    return message("event", event_view(row).model_dump_json(), place)
+    place, entry = one
+    return message("event", entry.words(_data), place)
+
+
+def _data(row: Row[Any]) -> str:
+    return event_view(row).model_dump_json()

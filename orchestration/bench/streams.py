@@ -32,7 +32,7 @@ from orchestration.bench.streams_listeners import Plan, Verdict
 from warehouse.clock import now
 from warehouse.ids import named, new_id
 
-LISTENERS, SECONDS, EVENTS_PER_SECOND, STAY_SECONDS = 500, 30.0, 200, 15.0
+LISTENERS, SECONDS, EVENTS_PER_SECOND, STAY_SECONDS = 500, 30.0, 200, 30.0
 KINDS = {"all": ("events",), "competitor_price.": ("category",), "inventory.": ("fulfillment",)}
 """What a third of the listeners each hears, and the functions they work in for it."""
 _WRITERS, _TOGETHER = 2, 5  # transactions at once, commands of one

@@ -21,9 +21,10 @@ from pathlib import Path
 from warehouse.clock import now
 
 PATH = "/api/v1/events/stream"
+_AMID_SHARE = 0.5
 _AGAIN_SECONDS = 0.2  # after a busy answer
 _LATE_EVERY = 50  # of so many messages one is timed: reading an instant costs as much as the rest
-_CATCH_UP_SECONDS_MAX = 60.0
+_CATCH_UP_SECONDS_MAX = 90.0
 _DATA = b'data: {"id":"'
 _ID_LENGTH = 36
 
@@ -78,16 +79,18 @@ class Listener:
     is_in: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def listen(self, plan: Plan, dice: random.Random) -> None:
-        """Hear, leave, come back after what was heard, until cancelled. One leaves between messages or amid them."""
+        """Hear, leave, come back after what was heard, until cancelled; nobody leaves before something happened.
+
+        Every other one leaves amid the messages of a chunk, as soon as one comes after their time.
+        """
         while True:
             stay = dice.expovariate(1 / plan.stay_seconds)
-            until = asyncio.get_running_loop().time() + stay * dice.random()
             with suppress(TimeoutError, OSError, asyncio.IncompleteReadError):
-                async with asyncio.timeout(stay):
-                    await self._visit(plan, until, dice)
+                async with asyncio.timeout(stay if self.heard and dice.random() < _AMID_SHARE else None):
+                    await self._visit(plan, stay, dice)
             self.returns += 1
 
-    async def _visit(self, plan: Plan, until: float, dice: random.Random) -> None:
+    async def _visit(self, plan: Plan, stay: float, dice: random.Random) -> None:
         reader, writer = await asyncio.open_connection(plan.host, plan.port)
         try:
             last = f"Last-Event-ID: {self.place}\r\n" if self.place else ""
@@ -98,9 +101,10 @@ class Listener:
                 self.busy += 1
                 await asyncio.sleep(_AGAIN_SECONDS)
                 return
+            until = time.monotonic() + stay
             while size := int(await reader.readline(), 16):
                 chunk = (await reader.readexactly(size + 2))[:-2]
-                if asyncio.get_running_loop().time() > until:
+                if self.heard and time.monotonic() > until:
                     self._hear(chunk[: dice.randrange(size)].rpartition(b"\n\n")[0])
                     return
                 self._hear(chunk)

@@ -86,7 +86,7 @@ def test_every_door_answers_every_kind_of_caller_by_its_row(town):
     actors["nobody"] = Actor("anonymous")
     wrong = []
     for (method, path), callers in DOORS.items():
-        if path.endswith(("/logout", "/metrics")):
+        if path.endswith(("/logout", "/metrics", "/events/stream")):  # the last never ends: test_streams asks it
             continue
         for name, caller in people.items():
             answer = caller.ask(method, re.sub(r"{\w+}", str(new_id(now())), path))
