@@ -95,7 +95,7 @@ def _search(glance: Glance) -> None:
         stream = st.text_input("Stream", key="ev_stream", placeholder="id of an order, account …", bind="query-params")
         chain = st.text_input("Chain", key="ev_chain", placeholder="id of the command", bind="query-params")
         actor = st.text_input("By", key="ev_actor", placeholder="staff:<id>, agent:reorder …", bind="query-params")
-        days = st.date_input("Recorded on", value=(), key="ev_days", format="YYYY-MM-DD")
+        days = st.date_input("Recorded on", value=[], key="ev_days", format="YYYY-MM-DD")
     named = {"event_type": kind, "aggregate_id": stream, "correlation_id": chain, "created_by": actor}
     asked = {name: words.strip() or None for name, words in named.items()} | _within(days, glance.zone)
     if not any(asked.values()):
