@@ -7,8 +7,7 @@ from typing import Literal
 
 from api.actor import Actor
 from api.auth.tokens import AGENT_SCOPES, PROPOSE, READ_DECISIONS, READ_MODEL_CALLS, RECORD_MODEL_CALLS
-from api.problem import Unauthenticated
-from api.refusals import Refusal
+from api.refusals import Refusal, Unauthenticated
 
 Buyer = Literal["consumer", "dealer"]
 
@@ -224,10 +223,19 @@ DOORS: dict[tuple[str, str], Callers] = {
     ("GET", f"{_AGENTS}/model-calls/{{model_call_id}}"): DECIDING | agents(READ_MODEL_CALLS),
     ("GET", f"{_API}/category/recommendations"): CATALOG,
     # events
-    ("GET", f"{_API}/events"): LOG,
-    ("GET", f"{_API}/events/stream"): LOG,
+    ("GET", f"{_API}/events"): ALL_STAFF,  # of the functions they work in: api/events/sight.py
+    ("GET", f"{_API}/events/stream"): ALL_STAFF,
     ("GET", f"{_API}/events/newest"): ALL_STAFF,
-    ("GET", f"{_API}/events/{{event_id}}"): LOG,
+    ("GET", f"{_API}/events/readers"): LOG,
+    ("GET", f"{_API}/events/integrity"): LOG,
+    ("GET", f"{_API}/events/{{event_id}}"): ALL_STAFF,
+    ("POST", f"{_API}/events"): ALL_STAFF | AGENTS,  # observations of the functions they work in
+    ("POST", f"{_API}/events/export"): ALL_STAFF,
+    # what a person may ask of whoever keeps their data
+    ("GET", f"{_API}/customers/profile/export"): BUYERS,
+    ("POST", f"{_API}/customers/profile/erase"): BUYERS,
+    ("GET", f"{_API}/customers/{{customer_id}}/export"): PEOPLE,
+    ("POST", f"{_API}/customers/{{customer_id}}/erase"): PEOPLE,
 }
 """(method, path) -> who may call. A door without a row does not open: the application refuses to start."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -14,9 +15,14 @@ import api.auth.recovery
 import api.auth.routes
 import api.category.routes
 import api.customers.dealers
+import api.customers.rights
 import api.customers.routes
+import api.events.export
 import api.events.live
 import api.events.newest
+import api.events.observing
+import api.events.readers
+import api.events.reports
 import api.events.routes
 import api.fulfillment.inventory
 import api.fulfillment.returns_routes
@@ -39,6 +45,7 @@ from api.bodies import Bodies
 from api.cors import Cors
 from api.docs_page import add_docs_page
 from api.doorstep import Doorstep
+from api.events.integrity import Examiner
 from api.faces import Faces
 from api.host_cookies import HostCookies
 from api.house import House, mac_key
@@ -71,6 +78,7 @@ _ROUTERS = (
     api.auth.routes.ROUTER,
     api.auth.recovery.ROUTER,
     api.category.routes.ROUTER,
+    api.customers.rights.ROUTER,
     api.customers.routes.ROUTER,
     api.customers.dealers.ROUTER,
     api.orders.bulk.ROUTER,
@@ -85,6 +93,10 @@ _ROUTERS = (
     api.procurement.routes.ROUTER,
     api.events.live.ROUTER,
     api.events.newest.ROUTER,
+    api.events.readers.ROUTER,
+    api.events.reports.ROUTER,
+    api.events.export.ROUTER,
+    api.events.observing.ROUTER,
     api.agents.routes.ROUTER,
     api.agents.routes.CATALOG_ROUTER,
     api.events.routes.ROUTER,
@@ -151,10 +163,16 @@ def _opened(settings: Settings, database: Database) -> Iterator[House]:
     with ExitStack() as stack:
         engine = database.engine("jovey_append", pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
+        erasing = database.engine("jovey_erase", pool_size=1)
+        stack.callback(erasing.dispose)
         lake = stack.enter_context(Reader(database, settings))
-        keys, outside = Keyring(engine, now()), Outside.of(settings)
+        examining = partial(database.engine, "jovey_read", pool_size=1, statement_timeout_s=0)
+        examiner = Examiner(examining, api.events.reports.checks(settings, lake))
+        stack.callback(examiner.close)
+        keys, outside, mac = Keyring(engine, now()), Outside.of(settings), mac_key(database)
         stack.enter_context(Postman(engine, Smtp.of(settings)))
-        yield House(engine, lake, settings, rules_of(settings), keys, mac_key(database), Live(engine), outside)
+        rules, live = rules_of(settings), Live(engine)
+        yield House(engine, lake, settings, rules, keys, mac, live, examiner, erasing, outside)
 
 
 @contextmanager

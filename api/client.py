@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,7 +24,8 @@ from warehouse.clock import now
 from warehouse.ids import new_id
 
 ATTEMPTS_MAX = 3
-_WAIT_SECONDS_MAX = 5.0
+_WAIT_SECONDS_MAX = 5.0  # who asks for more patience is not waited for: the caller is told
+_BROKEN_SECONDS = 0.2  # before asking again over a broken wire, doubled each time
 _PAGES_MAX = 10_000
 _LATER = frozenset({httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS})
 _SIGNING_IN = frozenset({"/auth/login", "/auth/refresh"})  # doors where a token that ran out does not matter
@@ -99,13 +101,58 @@ DOORS_OF: Mapping[type[Command], tuple[str, str]] = {
 
 
 class Refused(Exception):
-    """The API said no; `code` is stable, the message is for people, `errors` name fields."""
+    """The API said no; `code` is stable, the message is for people, `errors` name fields.
 
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+    `request_id` finds the request in the API's log; `retry_after_s` is how long it asks to wait, if it does.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any], retry_after_s: float | None = None) -> None:
         super().__init__(problem.get("detail") or f"The API answered {status}.")
         self.status = status
         self.code: str = problem.get("code", "http_error")
         self.errors: list[dict[str, str]] = list(problem.get("errors", ()))
+        self.request_id: str | None = problem.get("request_id")
+        self.retry_after_s = retry_after_s
+
+
+class NotSignedIn(Refused):
+    """The caller is not known, or their session is over."""
+
+
+class NotAllowed(Refused):
+    """The caller may not do this."""
+
+
+class NotFound(Refused):
+    """There is no such thing, or not for this caller."""
+
+
+class Conflict(Refused):
+    """A rule of the business says no."""
+
+
+class Moved(Refused):
+    """It is no longer at the version that was named: read it again and decide anew."""
+
+
+class Malformed(Refused):
+    """The request cannot be read; `errors` name its fields."""
+
+
+class TryLater(Refused):
+    """Not now, and nothing was done: too many requests, or a house too busy for more than a few tries."""
+
+
+class Failed(Refused):
+    """Something broke on the API's side."""
+
+
+_KINDS: Mapping[int, type[Refused]] = {
+    400: Malformed, 401: NotSignedIn, 403: NotAllowed, 404: NotFound, 409: Conflict, 412: Moved, 413: Malformed,
+    422: Malformed, 425: TryLater, 429: TryLater, 500: Failed, 502: Failed, 503: TryLater, 504: Failed,
+}  # fmt: skip
+_NOTHING_WAS_DONE = frozenset({425, 429})  # these answers stand before any door: asking again is always harmless
+_AGAIN = _NOTHING_WAS_DONE | {503}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,23 +235,28 @@ class Client:
             self._keep(self._request("POST", "/auth/refresh", {"refresh_token": self._refresh_token}).json())
             answer = self._attempt(method, path, told, headers or {})
         if answer.is_error:
-            is_problem = answer.headers.get("content-type", "").startswith("application/problem+json")
-            raise Refused(answer.status_code, answer.json() if is_problem else {})
+            raise _refusal(answer)
         return answer
 
     def _attempt(self, method: str, path: str, told: Mapping[str, Any], headers: Mapping[str, str]) -> httpx.Response:
-        """One request, again when the house is busy or the wire breaks, if repeating it is harmless."""
+        """One request; again, with the same key, while the house is busy or the wire breaks and repeating is harmless.
+
+        Raises httpx.TransportError when the last wire broke too.
+        """
         is_harmless = method == "GET" or "Idempotency-Key" in headers
-        for _ in range(ATTEMPTS_MAX - 1 if is_harmless else 0):
+        for attempt in range(ATTEMPTS_MAX - 1):
             try:
                 answer = self._once(method, path, told, headers)
             except httpx.TransportError:
+                if not is_harmless:
+                    raise
+                time.sleep(_BROKEN_SECONDS * 2**attempt)
                 continue
-            wait = float(answer.headers.get("Retry-After", 1))
-            is_over = answer.status_code == httpx.codes.TOO_MANY_REQUESTS and wait > _WAIT_SECONDS_MAX
-            if answer.status_code not in _LATER or is_over:
+            pause = _retry_after_s(answer)
+            is_again = answer.status_code in (_AGAIN if is_harmless else _NOTHING_WAS_DONE)
+            if not is_again or pause > _WAIT_SECONDS_MAX:
                 return answer
-            time.sleep(min(wait, _WAIT_SECONDS_MAX))
+            time.sleep(pause)
         return self._once(method, path, told, headers)
 
     def _once(self, method: str, path: str, told: Mapping[str, Any], headers: Mapping[str, str]) -> httpx.Response:
@@ -217,3 +269,23 @@ class Client:
 
     def _keep(self, tokens: Mapping[str, Any]) -> None:
         self._token, self._refresh_token = tokens["access_token"], tokens["refresh_token"]
+
+
+def _refusal(answer: httpx.Response) -> Refused:
+    is_problem = answer.headers.get("content-type", "").startswith("application/problem+json")
+    kind = _KINDS.get(answer.status_code, Refused)
+    wait = _retry_after_s(answer) if "Retry-After" in answer.headers else None
+    return kind(answer.status_code, answer.json() if is_problem else {}, wait)
+
+
+def _retry_after_s(answer: httpx.Response) -> float:
+    """How long the house asks to wait: seconds, or until a date (RFC 9110, 10.2.3); a second where it does not say."""
+    said = answer.headers.get("Retry-After", "1")
+    try:
+        return max(0.0, float(said))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - now()).total_seconds())
+    except (ValueError, TypeError):
+        return 1.0

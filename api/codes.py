@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import get_args
 
 from api.refusals import Kind
 
-FUNCTIONS = ("agents", "category", "customers", "orders", "fulfillment", "procurement", "receivables")
+FUNCTIONS = ("agents", "category", "customers", "events", "orders", "fulfillment", "procurement", "receivables")
 
 
 _CLAIMED = {
@@ -20,6 +20,9 @@ _CLAIMED = {
     "receivables": ("provider_payment",),
 }
 """The natural keys that a function's streams claim: held by another, each is refused as `<scope>_taken`."""
+
+_ASKING = ("react", "observing")
+"""The modules of a function that ask for other functions' commands."""
 
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 
@@ -38,7 +41,7 @@ def codes_of(function: str) -> Mapping[Kind, frozenset[str]]:
 
 @cache
 def _reached(function: str) -> frozenset[str]:
-    """The functions whose commands follow from this one's, through the reactions."""
+    """The functions whose commands follow from this one's, through the reactions, or are asked for by what it takes."""
     reached, waiting = {function}, [function]
     while waiting:
         for other in _asked_by_reactions(waiting.pop()) - reached:
@@ -48,7 +51,7 @@ def _reached(function: str) -> frozenset[str]:
 
 
 def _asked_by_reactions(function: str) -> set[str]:
-    imports = (node for node in _nodes(function, only="react") if isinstance(node, ast.ImportFrom))
+    imports = (node for node in _nodes(function, only=_ASKING) if isinstance(node, ast.ImportFrom))
     asked = (node.module.split(".") for node in imports if node.module and node.module.endswith(".commands"))
     return {parts[1] for parts in asked} & set(FUNCTIONS)
 
@@ -82,7 +85,7 @@ def _text(node: ast.expr) -> str | None:
     return None
 
 
-def _nodes(function: str, only: str | None = None) -> Iterator[ast.AST]:
+def _nodes(function: str, only: Collection[str] = ()) -> Iterator[ast.AST]:
     for module in sorted(files(f"api.{function}").iterdir(), key=lambda one: one.name):
-        if module.name.endswith(".py") and only in {None, module.name.removesuffix(".py")}:
+        if module.name.endswith(".py") and (not only or module.name.removesuffix(".py") in only):
             yield from ast.walk(ast.parse(module.read_text()))

@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Header, HTTPException, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.access import Callers
-from api.auth.sessions import person_behind
-from api.auth.tokens import Claims
-from api.house import House
-from api.live import Listener, Live, Place
+from api.auth.standing import Admission
+from api.live import EVERYTHING, Interest, Listener, Live, Place
 from api.refusals import Refusal
-from warehouse.clock import now
 from warehouse.log.position import InvalidPosition
 
 FAREWELL_SECONDS_MAX = 1.0  # to say that the stream is over, to a reader who may not read
@@ -39,22 +34,24 @@ From = Annotated[
     Query(alias="from", max_length=2_000, description="The same, for who cannot send headers; `Last-Event-ID` wins."),
 ]
 
-Frames = Callable[[Listener], AsyncIterator[str]]
+Frames = Callable[[Listener], AsyncIterator[bytes]]
 
 
 class EventStream(Response):
-    """Server-sent events made by `frames` for a listener of the log."""
+    """Server-sent events made by `frames` for a listener of the log, until their admission is over."""
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, live: Live, frames: Frames, about: UUID | None = None) -> None:
+    def __init__(
+        self, live: Live, frames: Frames, interest: Interest = EVERYTHING, admission: Admission | None = None
+    ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._live, self._frames, self._about = live, frames, about
+        self._live, self._frames, self._interest, self._admission = live, frames, interest, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI application
         """Send what happens until the reader is gone or let go."""
-        async with self._live.listening(self._about) as listener:
+        async with self._live.listening(self._interest, self._admission) as listener:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             pump = asyncio.ensure_future(self._pump(listener, send))
             others = [asyncio.ensure_future(listener.over.wait()), asyncio.ensure_future(_departure(receive))]
@@ -73,7 +70,7 @@ class EventStream(Response):
         if listener.over.is_set():  # let go before they began: they have no place that could be told
             return
         async for frame in self._frames(listener):
-            await send({"type": "http.response.body", "body": frame.encode(), "more_body": True})
+            await send({"type": "http.response.body", "body": frame, "more_body": True})
 
 
 def refuse_full(live: Live) -> None:
@@ -96,19 +93,6 @@ def place_of(token: str | None, live: Live) -> Place | None:
     if live.is_far_from(place):
         raise Refusal("position_too_far", "Too much happened since that position; read the list of events.")
     return place
-
-
-def may_still_listen(claims: Claims | None, callers: Callers, here: House) -> Callable[[], bool]:
-    """A question to ask now and then: whether the session that opened a stream stands and may still come in."""
-
-    def ask() -> bool:
-        if claims is None:  # an agent's token, which ends by itself
-            return True
-        with here.engine.connect() as connection:
-            person = person_behind(connection, claims, now())
-        return person is not None and callers.includes(person.actor)
-
-    return ask
 
 
 async def _departure(receive: Receive) -> None:

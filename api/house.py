@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from api.auth.keys import Keyring, SigningKey
 from api.auth.outside import Outside
+from api.events.integrity import Examiner
 from api.live import Live
 from api.rules import Rules
 from warehouse.lake.read import Reader
@@ -22,7 +23,8 @@ class House:
     """The pool of connections to the log, the lake's read door, the rules' numbers, the keys, the log's tail.
 
     `mac_key` vouches for what browsers carry back to us: carts, forms, intents to pay. Access tokens have keys that are
-    replaced; this one is a part of the master key and stays.
+    replaced; this one is a part of the master key and stays. `erasing` are the connections of those doors alone that
+    destroy what hides a person's words: no other role may.
     """
 
     engine: Engine
@@ -32,6 +34,8 @@ class House:
     keys: Keyring
     mac_key: bytes
     live: Live
+    examiner: Examiner
+    erasing: Engine
     outside: Outside | None = None
 
     @property

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-from api.parity import Unlike, unlike
+from api.parity import Compared, unlike
 from api.refold import EVERYTHING, Refolded, Span, refold_some
 from warehouse.log.append import sqlstate
 
@@ -54,7 +54,7 @@ def rebuild(reader: Connection, writers: Engine, span: Span = EVERYTHING) -> Reb
     return done
 
 
-def mend(writers: Engine, wrong: Iterable[Unlike]) -> Rebuilt:
+def mend(writers: Engine, wrong: Iterable[Compared]) -> Rebuilt:
     """Put the given streams right, each as its events say at the moment its row is locked."""
     folded = {one.ref.id: one.refolded for one in wrong}
     done, missing = _written(writers, folded)

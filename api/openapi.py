@@ -107,7 +107,7 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
     if is_api:
         yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"])]
         yield from problems_of_manners(method, operation)
-    writes_by_rules = rules is not None and method in _WRITES and not path.endswith("/preview")
+    writes_by_rules = rules is not None and method in _WRITES and not path.endswith(("/preview", "/export"))
     forbidden = set(rules["forbidden"]) if rules and writes_by_rules else set()
     if not callers.anyone or forbidden:
         yield "403", forbidden | (set() if callers.anyone else {"not_allowed"})

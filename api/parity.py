@@ -30,16 +30,16 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlike:
-    """A stream that is not stored as it folds; `refolded` is None when the log has no event of it."""
+class Compared:
+    """A stream and where it is not stored as it folds; `refolded` is None when the log has no event of it."""
 
     ref: Ref
     refolded: Refolded | None
     differences: tuple[Difference, ...]
 
 
-def unlike(connection: Connection, span: Span = EVERYTHING) -> Generator[Unlike]:
-    """Every stream of a span whose stored state or claims differ from the refolded ones, in the order of ids.
+def compared(connection: Connection, span: Span = EVERYTHING) -> Generator[Compared]:
+    """Every stream of a span, in the order of ids: without differences where it is stored as it folds.
 
     Claims held by no stream at all come last. Give it a REPEATABLE READ transaction. Raises UnreadableFact.
     """
@@ -51,11 +51,16 @@ def unlike(connection: Connection, span: Span = EVERYTHING) -> Generator[Unlike]
     ):
         claims = _ClaimsByStream(claimed)
         for ref, row, folded in _side_by_side(stored, refolded):
-            if found := tuple(_compared(ref, row, folded, claims.of(ref.id))):
-                yield Unlike(ref, folded, found)
+            yield Compared(ref, folded, tuple(_compared(ref, row, folded, claims.of(ref.id))))
         for id, held in claims.rest():
             ref = Ref("unknown", id)
-            yield Unlike(ref, None, (Difference(ref, "claims", _told(held), []),))
+            yield Compared(ref, None, (Difference(ref, "claims", _told(held), []),))
+
+
+def unlike(connection: Connection, span: Span = EVERYTHING) -> Generator[Compared]:
+    """As compared(), those alone that are not stored as they fold."""
+    with closing(compared(connection, span)) as found:
+        yield from (one for one in found if one.differences)
 
 
 def differences(connection: Connection, span: Span = EVERYTHING) -> Generator[Difference]:

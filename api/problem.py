@@ -18,7 +18,7 @@ from starlette.responses import Response
 from api.auth.audit import record_refusal
 from api.auth.lockout import TooManyTries
 from api.handle import Busy
-from api.refusals import Kind, Refusal
+from api.refusals import Kind, Refusal, Unauthenticated
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: Mapping[Kind, int] = {"conflict": 409, "not_found": 404, "forbidden": 403, "moved": 412}
@@ -47,14 +47,6 @@ class Problem(BaseModel):
     code: str
     errors: tuple[ProblemError, ...] = ()
     request_id: str = Field(description="Names this request in the server's log.")
-
-
-class Unauthenticated(Exception):
-    """The caller is not known; `code` and message say what is missing."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def problem(

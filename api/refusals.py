@@ -29,6 +29,14 @@ class Refusal(Exception):
         self.faults = faults
 
 
+class Unauthenticated(Exception):
+    """The caller is not known; `code` and message say what is missing."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def not_found(what: str, which: object) -> Refusal:
     """The refusal for a thing that does not exist, or not for this caller."""
     return Refusal(f"{what.replace(' ', '_')}_not_found", f"There is no {what} {which}.", kind="not_found")

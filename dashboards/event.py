@@ -1,8 +1,8 @@
-"""Event: one fact of the log, what led to it, and where it stands."""
+"""Event: one fact of the log, what led to it and followed from it, and its stream before and after."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,8 +34,15 @@ def show(glance: Glance) -> None:
         if event["metadata"]:
             st.caption("Beside it")
             st.json(event["metadata"], expanded=1)
+    before, after = st.columns(2, gap="large")
+    with before, section("The stream before"):
+        _state(event, "before")
+    with after, section("The stream after"):
+        _state(event, "after")
     with section("What led to it", "The nearest first; the last was caused by a command."):
-        _causes(glance, event)
+        _chain(glance, event["causes"], "A command, directly.", ":material/subdirectory_arrow_left:")
+    with section("What followed", "What it caused, directly or through others."):
+        _chain(glance, event["effects"], "Nothing.", ":material/subdirectory_arrow_right:")
 
 
 def _envelope(glance: Glance, event: Mapping[str, Any]) -> None:
@@ -56,15 +63,26 @@ def _envelope(glance: Glance, event: Mapping[str, Any]) -> None:
     st.page_link(pages, label="All of this command", icon=":material/account_tree:", query_params=chain)
 
 
-def _causes(glance: Glance, event: Mapping[str, Any]) -> None:
-    if not event["causes"]:
-        st.caption("A command, directly.")
-    for cause in event["causes"]:
+def _state(event: Mapping[str, Any], when: str) -> None:
+    """The stream's state; what changed is found by looking at both sides."""
+    if event[when] is not None:
+        st.json(event[when], expanded=1)
+    elif event["is_refolded"]:
+        st.caption("There was none: with this event the stream began.")
+    else:
+        st.caption("The stream is too long to be folded here.")
+
+
+def _chain(glance: Glance, events: Sequence[Mapping[str, Any]], otherwise: str, icon: str) -> None:
+    """Links to events of the same chain, or a word where there are none."""
+    if not events:
+        st.caption(otherwise)
+    for one in events:
         st.page_link(
             glance.pages["event"],
-            label=f"{plain(cause['event_type'])}, {_at(cause['created_at'], glance)}",
-            icon=":material/subdirectory_arrow_right:",
-            query_params={"event": cause["id"]},
+            label=f"{plain(one['event_type'])}, {_at(one['created_at'], glance)}",
+            icon=icon,
+            query_params={"event": one["id"]},
         )
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
 from api.actor import system
 from api.customers.commands import EraseCustomer
+from api.customers.erasing import refuse_open_orders
+from api.customers.portrait import portrait
 from api.handle import Request, handle
 from api.refusals import Refusal
 from api.rules import rules_of
 from warehouse.clock import now
 from warehouse.ids import new_id
 from warehouse.log.migrate import migrate
-from warehouse.log.people import People, claim_key
+from warehouse.log.people import claim_key
 from warehouse.postgres import open_database
 from warehouse.settings import Settings
 
@@ -38,6 +39,8 @@ def erase(settings: Settings, who: str) -> UUID:
             person_id = _person_id(connection, who)
         at = now()
         try:
+            with engine.connect() as connection:
+                refuse_open_orders(connection, person_id)
             handle(engine, Request(EraseCustomer(customer_id=person_id), new_id(at), _OPERATOR, at), rules_of(settings))
         except Refusal as refusal:
             raise CannotHelp(refusal.message) from refusal
@@ -55,16 +58,6 @@ def export_person(settings: Settings, who: str, file: Path) -> int:
     file.chmod(0o600)
     file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     return len(told["facts"])
-
-
-def portrait(connection: Connection, person_id: UUID) -> Mapping[str, Any]:
-    """All that is held about a person: states, facts, sign-ins; readable as long as their key exists."""
-    people = People(connection)
-    parts = {}
-    for name, query in _PARTS.items():
-        rows = connection.execute(text(query), {"person_id": person_id}).scalars().all()
-        parts[name] = [json.loads(one) for one in people.reveal(rows)]
-    return {"person_id": str(person_id), "as_of": now().isoformat(), **parts}
 
 
 def _person_id(connection: Connection, who: str) -> UUID:
@@ -91,31 +84,3 @@ def _engine(settings: Settings, role: str) -> Iterator[Engine]:
 
 _OPERATOR = system("operator")
 _BY_EMAIL = text("select aggregate_id from jovey.unique_claims where scope = 'email' and key = :key")
-_PARTS = {
-    "states": """
-        select jsonb_build_object('kind', aggregate_type, 'id', aggregate_id, 'status', status,
-               'created_at', created_at, 'updated_at', updated_at, 'state', state)::text
-          from jovey.states where owner_id = :person_id or aggregate_id = :person_id
-         order by created_at, aggregate_id""",
-    "facts": """
-        select jsonb_build_object('event', event_type, 'id', id, 'stream', aggregate_type, 'stream_id', aggregate_id,
-               'version', version, 'effective_at', effective_at, 'created_at', created_at, 'created_by', created_by,
-               'data', data)::text
-          from jovey.events
-         where subject_id = :person_id or aggregate_id = :person_id
-            or aggregate_id in (select aggregate_id from jovey.states where owner_id = :person_id)
-         order by position""",
-    "sign_ins": """
-        select jsonb_build_object('since', created_at, 'until', expires_at, 'revoked_at', revoked_at, 'device', device,
-               'last_used_at', last_used_at)::text
-          from jovey.sessions where person_id = :person_id order by created_at""",
-    "password": """
-        select jsonb_build_object('changed_at', changed_at)::text
-          from jovey.credentials where person_id = :person_id""",
-    "letters": """
-        select jsonb_build_object('kind', kind, 'created_at', created_at, 'sent_at', sent_at)::text
-          from jovey.mails where person_id = :person_id order by created_at""",
-    "outside_subjects": """
-        select jsonb_build_object('issuer', issuer, 'linked_at', linked_at)::text
-          from jovey.outside_subjects where person_id = :person_id order by linked_at""",
-}

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self
 from uuid import UUID
@@ -145,9 +145,16 @@ def revealed(document: str, keys: Mapping[UUID, PersonKey | None]) -> str:
     return _HIDDEN.sub(words, document) if MARK in document else document
 
 
-def blanked(document: str) -> str:
-    """A JSON text without its hidden words, for those who may see the fact but not whom it is about."""
-    return _HIDDEN.sub(_BLANK, document) if MARK in document else document
+def blanked(document: str, gone: Collection[UUID] = ()) -> str:
+    """A JSON text without its hidden words, for those who may see the fact but not whom it is about.
+
+    They read `hidden`, and `erased` where the key is one of those gone.
+    """
+
+    def word(match: re.Match[str]) -> str:
+        return ERASED if gone and UUID(bytes=_bytes(match[1])) in gone else _BLANK
+
+    return _HIDDEN.sub(word, document) if MARK in document else document
 
 
 def _text(raw: bytes) -> str:

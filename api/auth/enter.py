@@ -17,8 +17,7 @@ from api.auth.sessions import Person, note_use, person_behind
 from api.auth.tokens import AgentClaims, Claims, InvalidToken, verified
 from api.customers.state import Customer, StaffMember
 from api.house import Here, House
-from api.problem import Unauthenticated
-from api.refusals import Refusal
+from api.refusals import Refusal, Unauthenticated
 from warehouse.clock import now
 
 NOBODY = Actor("anonymous")

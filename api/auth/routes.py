@@ -19,8 +19,7 @@ from api.auth.signing_in import sign_in as begin_session
 from api.auth.tokens import Claims, signed
 from api.customers.state import Customer, StaffMember
 from api.house import Here, House
-from api.problem import Unauthenticated
-from api.refusals import Refusal, not_found
+from api.refusals import Refusal, Unauthenticated, not_found
 from warehouse.clock import now
 from warehouse.events.identity import PasswordChanged, PersonSignedOut
 

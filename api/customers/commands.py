@@ -96,7 +96,12 @@ class SuspendDealer(_CustomerCommand):
 
 
 class EraseCustomer(_CustomerCommand):
-    """Make unreadable for ever what is written about a person who is owed nothing and owes nothing."""
+    """Make unreadable for ever what is written about a person who is owed nothing and owes nothing.
+
+    They ask for it themselves, or staff do for them and say why.
+    """
+
+    reason: Reason | None = None
 
 
 class _StaffCommand(Command):

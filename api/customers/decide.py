@@ -120,8 +120,9 @@ def _refuse_without_email(customer: Customer) -> None:
 
 def _erase(customer: Customer, command: EraseCustomer, given: Given) -> Sequence[Event]:
     """Whose orders and invoices are open cannot be erased yet: the contract needs name and address."""
-    if not given.by.works_in("customers"):
-        raise Refusal("erasure_forbidden", "Only staff of customers erase people.", kind="forbidden")
+    if given.by.id != command.customer_id and not given.by.works_in("customers"):
+        message = "People erase themselves; for others, only staff of customers do."
+        raise Refusal("erasure_forbidden", message, kind="forbidden")
     if not customer.exists:
         raise not_found("customer", command.customer_id)
     if customer.is_erased:
@@ -131,7 +132,7 @@ def _erase(customer: Customer, command: EraseCustomer, given: Given) -> Sequence
         open_things = f"{len(account.invoices)} open invoices, {len(account.commitments)} orders not yet invoiced"
         message = f"There are {open_things} and {account.unapplied_amount} on account; settle them first."
         raise Refusal("account_not_settled", message)
-    return [CustomerErased()]
+    return [CustomerErased(reason=command.reason)]
 
 
 def reads_of_customer(command: CustomerCommand, _: Peek) -> Reads:

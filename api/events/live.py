@@ -1,56 +1,59 @@
-"""The door through which staff hear every event as it happens."""
+"""The door through which staff hear events as they happen, each those of the functions they work in."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
-from fastapi import Request
+from sqlalchemy import Row
 from starlette.responses import Response
 
-from api.access import LOG
-from api.event_stream import (
-    RESPONSES,
-    EventStream,
-    From,
-    LastEventId,
-    may_still_listen,
-    place_of,
-    refuse_full,
-)
-from api.events.routes import event_view
+from api.auth.enter import Session, Who
+from api.auth.standing import admitted
+from api.event_stream import RESPONSES, EventStream, From, LastEventId, place_of, refuse_full
+from api.events.sight import types_seen
+from api.events.views import event_view
 from api.house import Here
-from api.live import HEARTBEAT_SECONDS, STILL_HERE, Batch, Listener, Place, greeting, message
+from api.live import HEARTBEAT_SECONDS, Interest, Listener, Place, Told, greeting, message, still_here
 from api.views import routed
+from warehouse.clock import now
 
 ROUTER = routed("/api/v1/events", "events")
 
 
 @ROUTER.get("/stream", response_class=Response, responses=RESPONSES)
-def stream_events(request: Request, here: Here, last_event_id: LastEventId = None, since: From = None) -> Response:
-    """Every event as it happens, each exactly once and in order, as `event: event` with the data of an event's door.
+def stream_events(
+    here: Here, by: Who, session: Session, last_event_id: LastEventId = None, since: From = None
+) -> Response:
+    """The events of the functions the caller works in as they happen, each exactly once and in order.
 
-    Without a position the stream begins now. It ends when the session does; a reader who falls behind is let go, and
-    comes back with the last `id:` they heard.
+    They come as `event: event` with the data of an event's door; who works in `events` hears all. Without a position
+    the stream begins now. It ends when the session does or the caller's rights change; a reader who falls behind is let
+    go. Whoever comes back with the last `id:` they heard goes on after it.
     """
     live = here.live
     refuse_full(live)
     heard = place_of(last_event_id or since, live)
-    may_stay = may_still_listen(getattr(request.state, "claims", None), LOG, here)
+    with here.engine.connect() as connection:
+        admission = admitted(connection, session, by, now())
+    interest = Interest(types=types_seen(by))
 
-    async def frames(listener: Listener) -> AsyncIterator[str]:
+    async def frames(listener: Listener) -> AsyncIterator[bytes]:
         yield greeting(heard or Place(listener.since))
         if heard is not None:
             async for batch in live.pages(heard, listener.since):
-                yield _told(batch)
+                yield batch.frame(interest, _told)
         while True:
             following = await listener.next(HEARTBEAT_SECONDS)
-            if following is None and not await asyncio.to_thread(may_stay):
-                return
-            yield STILL_HERE if following is None else _told(following)
+            yield still_here(listener.place) if following is None else following.frame(interest, _told)
 
-    return EventStream(live, frames)
+    return EventStream(live, frames, interest, admission)
 
 
-def _told(batch: Batch) -> str:
-    return "".join(message("event", event_view(row).model_dump_json(), place) for place, row in batch.events)
+def _told(one: Told) -> str:
+    place, entry = one
+    return message("event", entry.words(_data), place)
+
+
+def _data(row: Row[Any]) -> str:
+    return event_view(row).model_dump_json()

@@ -13,6 +13,7 @@ import api.pages.checkout
 import api.pages.orders
 import api.pages.payment
 import api.pages.recovery
+import api.pages.rights
 import api.pages.sign_in
 from api.pages.catalog_index import Catalog
 from api.pages.memory import Memory
@@ -32,6 +33,7 @@ _ROUTERS = (
     api.pages.sign_in.ROUTER,
     api.pages.recovery.ROUTER,
     api.pages.account.ROUTER,
+    api.pages.rights.ROUTER,
 )
 
 

@@ -22,8 +22,7 @@ from api.pages.frame import Frame
 from api.pages.render import page
 from api.pages.shield import HEADERS
 from api.pages.visitor import visitor
-from api.problem import Unauthenticated
-from api.refusals import Refusal
+from api.refusals import Refusal, Unauthenticated
 
 _LOG = logging.getLogger("jovey.pages")
 _STATUS = {"conflict": 409, "not_found": 404, "forbidden": 403, "moved": 412}

@@ -21,8 +21,7 @@ from api.customers.state import Customer
 from api.house import Here, House
 from api.pages.cart_lines import Cart, read_cart, sealed_cart
 from api.pages.frame import Flash, Frame
-from api.problem import Unauthenticated
-from api.refusals import Refusal
+from api.refusals import Refusal, Unauthenticated
 from warehouse.clock import now
 from warehouse.ids import new_id
 

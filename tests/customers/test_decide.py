@@ -85,8 +85,9 @@ def test_who_owes_or_is_owed_something_is_not_erased_yet(history):
     waiting.when(ERASE).refused("account_not_settled")
 
 
-def test_erasing_is_for_staff_of_customers_and_for_people_there_are(history, actors):
-    history.given(REGISTERED).when(ERASE, by=actors.consumer(EVE)).refused("erasure_forbidden", "forbidden")
+def test_erasing_is_for_oneself_and_for_staff_of_customers_and_of_people_there_are(history, actors):
+    history.given(REGISTERED).when(ERASE, by=actors.consumer(UUID(int=7))).refused("erasure_forbidden", "forbidden")
+    history.given(REGISTERED).when(ERASE, by=actors.consumer(EVE)).then(CustomerErased())
     history.when(ERASE).refused("customer_not_found", "not_found")
 
 

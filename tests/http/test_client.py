@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from email.utils import format_datetime
+
+import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import text
 
 from api.auth.passwords import hashed, keep
 from api.category.commands import ChangePrice, CreateProduct
-from api.client import DOORS_OF, Client, Refused
+from api.client import DOORS_OF, Client, Malformed, NotAllowed, NotFound, NotSignedIn, Refused, TryLater
 from api.fulfillment.commands import AdjustStock
 from api.orders.commands import CancelOrder, PlaceOrder
 from warehouse.clock import now
+from warehouse.ids import new_id
 
 PASSWORD = "a long enough sentence"
 
@@ -88,6 +93,84 @@ def test_events_and_orders_are_listed_newest_first_by_cursor(town, client_of):
     assert detail["data"]["customer_id"] == str(asha.id)
     reserved = sten.get("/events", event_type="inventory.reserved")["items"][-1]
     assert first["id"] in {one["id"] for one in sten.get(f"/events/{reserved['id']}")["causes"]}
+
+
+class Wire(httpx.HTTPTransport):
+    """A wire to the house that first behaves as told: answers of its own, or `lost`: the house's answer is lost."""
+
+    def __init__(self, *mishaps):
+        super().__init__()
+        self.mishaps, self.keys = list(mishaps), []
+
+    def handle_request(self, request):
+        self.keys.append(request.headers.get("Idempotency-Key"))
+        mishap = self.mishaps.pop(0) if self.mishaps else None
+        if isinstance(mishap, httpx.Response):
+            return mishap
+        answer = super().handle_request(request)
+        if mishap == "lost":
+            answer.close()
+            raise httpx.ReadError("the wire broke")
+        return answer
+
+
+@pytest.fixture
+def over(town):
+    """A client who speaks over a wire."""
+    made = []
+
+    def over(caller, wire):
+        http = httpx.Client(base_url=caller.client.base_url, transport=wire)
+        made.append(http)
+        return Client("", caller.token, http=http)
+
+    yield over
+    for http in made:
+        http.close()
+
+
+def busy(status=503, **headers):
+    said = {"detail": "Not now.", "code": "busy", "request_id": "r-1"}
+    sent = {"content-type": "application/problem+json"} | {name.replace("_", "-"): one for name, one in headers.items()}
+    return httpx.Response(status, json=said, headers=sent)
+
+
+def test_a_write_whose_answer_is_lost_is_asked_again_with_its_key_and_has_one_effect(town, over):
+    town.product()
+    wire = Wire("lost", busy(Retry_After="0"))
+    placed = over(town.consumer(), wire).send(PlaceOrder, lines=[{"sku": "P-1", "quantity": 2}])
+    assert placed.is_repeated
+    assert len(wire.keys) == 3 and len(set(wire.keys)) == 1
+    assert len(town.staff().get("/api/v1/orders").json()["items"]) == 1
+
+
+def test_who_is_asked_for_patience_waits_as_told_but_not_for_long(town, over):
+    asha = town.consumer()
+    past = format_datetime(now() - timedelta(hours=1), usegmt=True)
+    wire = Wire(busy(429, Retry_After="0"), busy(429, Retry_After=past))
+    assert over(asha, wire).get("/auth/me")["id"] == str(asha.id)
+    with pytest.raises(TryLater, match="Not now") as refused:
+        over(asha, wire := Wire(busy(429, Retry_After="60"))).get("/auth/me")
+    assert (refused.value.retry_after_s, refused.value.request_id, len(wire.keys)) == (60, "r-1", 1)
+
+
+def test_what_cannot_be_repeated_without_harm_is_asked_once(town, over):
+    wire = Wire("lost")
+    with pytest.raises(httpx.ReadError):
+        over(town.consumer(), wire).sign_out()
+    assert len(wire.keys) == 1
+
+
+def test_each_kind_of_no_is_an_error_of_its_own(town, client_of):
+    asha = client_of(town.consumer())
+    for kind, ask in (
+        (NotFound, lambda: asha.get(f"/orders/{new_id(now())}")),
+        (NotAllowed, lambda: asha.get("/events")),
+        (Malformed, lambda: asha.get("/orders/x")),
+        (NotSignedIn, lambda: client_of(town.nobody()).get("/auth/me")),
+    ):
+        with pytest.raises(kind):
+            ask()
 
 
 def test_a_session_refreshes_by_itself(town, client_of):

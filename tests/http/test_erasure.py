@@ -13,11 +13,11 @@ from sqlalchemy import text
 
 from api.actor import system
 from api.customers.commands import EraseCustomer
+from api.customers.portrait import portrait
 from api.handle import Request, handle
 from api.refusals import Refusal
 from api.rules import Rules
 from assets.hot_run import refresh
-from orchestration.people import portrait
 from warehouse.clock import calendar_date, now
 from warehouse.events.personal import books_of
 from warehouse.ids import new_id
@@ -119,6 +119,77 @@ def test_no_plain_word_about_a_person_lies_anywhere(wal, town, lived, canary, da
     for places in (heap(database), raw, log, lake(town.house.settings.lake_folder)):
         assert any(sku in said for said in places.values()), "the search itself finds nothing"
         assert [(place, word) for place, said in places.items() for word in canary.words if word in said] == []
+
+
+def test_after_erasure_no_word_lies_anywhere_and_no_key_that_could_read_what_is_hidden(
+    wal, town, lived, canary, database, server
+):
+    """Heap with dead rows and indexes, WAL, receipts and lake, looked through once more after the erasure."""
+    who, sten, order_id, _, sku = lived
+    refresh(database, town.house.settings)
+    with town.house.engine.connect() as connection:
+        query = text("select encode(wrapped_key, 'hex') from jovey.person_keys where person_id = :id")
+        key = bytes.fromhex(connection.execute(query, {"id": who.id}).scalar_one()).decode("latin-1")
+    assert sten.post(f"/api/v1/fulfillment/orders/{order_id}/deliver").status_code == 200
+    asked = who.post("/api/v1/customers/profile/erase", {"password": PASSWORD}, Idempotency_Key="erase")
+    assert asked.status_code == 200, asked.text
+    refresh(database, town.house.settings)
+    with psycopg.connect(server.sibling(database.name).libpq(), autocommit=True) as connection:
+        connection.execute("vacuum full")  # what a busy server's autovacuum and time do
+    raw = files(database, server, wal)
+    log = {name: said for name, said in raw.items() if len(name) == 24}
+    rows = {name: said for name, said in raw.items() if name not in log}
+    tables = heap(database)
+    assert tables["jovey.command_receipts"], "the receipts are among what is searched"
+    for places in (tables, raw, log, lake(town.house.settings.lake_folder)):
+        assert any(sku in said for said in places.values()), "the search itself finds nothing"
+        assert [(place, word) for place, said in places.items() for word in canary.words if word in said] == []
+    assert [place for place, said in rows.items() if key in said] == []
+
+
+def test_who_erases_themselves_proves_it_is_them_and_is_signed_out_at_once(town, lived):
+    who, sten, order_id, wish, _ = lived
+    address = "/api/v1/customers/profile/erase"
+    open_still = who.post(address, {"password": PASSWORD})
+    assert (open_still.status_code, open_still.json()["code"]) == (409, "orders_open")
+    assert sten.post(f"/api/v1/fulfillment/orders/{order_id}/deliver").status_code == 200
+    wrong = who.post(address, {"password": "not this one at all"})
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "wrong_password")
+    with town.house.engine.begin() as connection:
+        connection.execute(text("update jovey.sessions set created_at = created_at - interval '11 minutes'"))
+    stale = who.post(address, {})
+    assert (stale.status_code, stale.json()["code"]) == (403, "confirmation_needed")
+    elsewhere = town.caller(who.id)
+    assert elsewhere.post(address, {}).status_code == 200, "a fresh sign-in is proof enough"
+    assert (who.get("/api/v1/auth/me").status_code, elsewhere.get("/api/v1/auth/me").status_code) == (401, 401)
+    assert town.nobody().post("/api/v1/auth/login", {"email": wish["email"], "password": PASSWORD}).status_code == 401
+
+
+def test_staff_of_customers_erase_and_export_in_a_persons_name_and_say_why(town):
+    asha = town.consumer()
+    kim, cat = town.staff("customers", name="kim"), town.staff("category", name="cat")
+    address = f"/api/v1/customers/{asha.id}"
+    assert cat.get(f"{address}/export").status_code == cat.post(f"{address}/erase", {"reason": "x"}).status_code == 403
+    assert kim.get(f"{address}/export").json()["states"][0]["state"]["name"] == "Asha"
+    assert kim.post(f"{address}/erase", {}).status_code == 422
+    erased = kim.post(f"{address}/erase", {"reason": "asked by letter"}, Idempotency_Key="letter")
+    assert erased.json() == {"id": str(asha.id), "version": 2}
+    again = kim.post(f"{address}/erase", {"reason": "asked by letter"}, Idempotency_Key="letter")
+    assert (again.json(), again.headers["idempotency-replayed"]) == (erased.json(), "true")
+    (fact,) = [one for one in kim.get(f"{address}/export").json()["facts"] if one["event"] == "customer.erased"]
+    assert (fact["data"]["reason"], fact["created_by"]) == ("asked by letter", f"staff:{kim.id}")
+    assert kim.get(f"/api/v1/customers/{new_id(now())}/export").status_code == 404
+
+
+def test_a_person_has_everything_about_them_as_a_file(town, lived, canary):
+    who, *_ = lived
+    answer = who.get("/api/v1/customers/profile/export")
+    assert "attachment" in answer.headers["content-disposition"]
+    assert answer.headers["cache-control"] == "no-store"
+    told = answer.json()
+    assert [word for word in canary.words if word not in str(told)] == []
+    stranger = town.consumer("ravi").get("/api/v1/customers/profile/export").json()
+    assert [word for word in canary.words if word in str(stranger)] == []
 
 
 def test_after_erasure_nobody_can_read_about_them(town, lived, canary, database):

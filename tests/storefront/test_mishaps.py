@@ -18,8 +18,7 @@ from api.auth.cookies import keep_session
 from api.auth.sessions import open_session
 from api.handle import Busy
 from api.pages.app import create_pages
-from api.problem import Unauthenticated
-from api.refusals import Refusal, not_found
+from api.refusals import Refusal, Unauthenticated, not_found
 from warehouse.clock import now
 
 ERRORS = {

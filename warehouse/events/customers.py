@@ -141,8 +141,11 @@ class CustomerErased(Event):
 
     stream: ClassVar[str] = "customer"
     type: ClassVar[str] = "customer.erased"
+    schema_version: ClassVar[int] = 2
     subject: ClassVar[str | None] = "aggregate_id"
     erases_subject: ClassVar[bool] = True
+
+    reason: str | None = Field(None, description="Why, where staff did it for them.")
 
 
 class StaffMemberInvited(Event):

@@ -8,8 +8,10 @@ from typing import Any
 Payload = Mapping[str, Any]
 Step = Callable[[Payload], Payload]
 
-UPCASTS: dict[tuple[str, int], Step] = {}
-"""(event type, schema version it lifts from) -> the step to the next one. Empty while every type is at version 1."""
+UPCASTS: dict[tuple[str, int], Step] = {
+    ("customer.erased", 1): lambda said: {**said, "reason": None},
+}
+"""(event type, schema version it lifts from) -> the step to the next one."""
 
 
 def upcast(

@@ -29,3 +29,8 @@ def facts_of(module: ModuleType) -> tuple[type[Event], ...]:
 
 
 VOCABULARY: dict[str, type[Event]] = {fact.type: fact for module in FUNCTIONS for fact in facts_of(module)}
+
+
+def function_of(event: type[Event]) -> str:
+    """The slug of the function a fact belongs to: the module it is written in."""
+    return event.__module__.rpartition(".")[2]

@@ -13,8 +13,7 @@ from typing import Any, Self
 import polars as pl
 from duckdb import DuckDBPyConnection
 
-from warehouse.events.event import Event
-from warehouse.events.vocabulary import VOCABULARY
+from warehouse.events.vocabulary import VOCABULARY, function_of
 from warehouse.lake import cuts
 from warehouse.lake.attach import LakeMissing, open_reader
 from warehouse.lake.cuts import Account
@@ -136,11 +135,6 @@ def refuse_foreign(sql: str, functions: frozenset[str]) -> None:
             raise NotYours(f"{schema + '.' if schema else ''}{name} is not a table of {', '.join(sorted(functions))}.")
     if statement.catalogs - {"lake"}:
         raise NotYours(f"{', '.join(sorted(statement.catalogs))} is outside the lake.")
-
-
-def function_of(event: type[Event]) -> str:
-    """The slug of the function a fact belongs to: the module it is written in."""
-    return event.__module__.rpartition(".")[2]
 
 
 _FACT_FUNCTION = {event.table(): function_of(event) for event in VOCABULARY.values()}

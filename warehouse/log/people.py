@@ -15,7 +15,7 @@ from warehouse.events.event import Personal, Recorded
 from warehouse.events.personal import books_of, hidden
 from warehouse.ids import new_id
 from warehouse.log.append import Loaded
-from warehouse.vault import FINGERPRINT, MARK, MasterKey, PersonKey, keys_named, revealed
+from warehouse.vault import FINGERPRINT, MARK, MasterKey, PersonKey, blanked, keys_named, revealed
 
 
 class NoMasterKey(Exception):
@@ -64,6 +64,13 @@ class People:
             self._by_id.update((key_id, None) for key_id in missing if key_id not in self._by_id)
         return [revealed(document, self._by_id) for document in documents]
 
+    def blank(self, documents: Sequence[str]) -> list[str]:
+        """JSON texts for those who may not read about people: `hidden`, and `erased` where the key is gone."""
+        named = keys_named(documents)
+        known = self._connection.execute(_KNOWN, {"ids": list(named)}).scalars() if named else ()
+        gone = named - set(known)
+        return [blanked(document, gone) for document in documents]
+
     def reveal_answer(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         """An answer as its caller is told it; the very same when nothing in it is hidden."""
         document = json.dumps(answer)
@@ -108,6 +115,7 @@ class People:
 
 
 _BY_ID = text("select key_id, person_id, wrapped_key from jovey.person_keys where key_id = any(:ids)")
+_KNOWN = text("select key_id from jovey.person_keys where key_id = any(:ids)")
 _BY_PERSON = text("select key_id, wrapped_key from jovey.person_keys where person_id = :person_id")
 _KEEP = text("""
     with made as (

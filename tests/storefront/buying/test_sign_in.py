@@ -12,6 +12,8 @@ from api.pages.app import create_pages
 from api.pages.visitor import VISITOR_COOKIE, own_path
 from warehouse.ids import new_id
 
+PASSWORD = "a long enough sentence"
+
 UNSAFE = sorted(
     (method, str(route.path))
     for route in iter_route_contexts(create_pages().routes)
@@ -195,3 +197,21 @@ def test_cookies_are_out_of_reach_of_scripts_and_other_sites(shopper):
     for answer in (one.client.get("/"), one.go("/pumps/RIL-250").send("/cart/lines")):
         for header in answer.headers.get_list("set-cookie"):
             assert "httponly" in header.lower() and "samesite=lax" in header.lower(), header
+
+
+def test_a_buyer_takes_along_what_is_held_about_them_and_is_erased_once_nothing_is_open(shopper, shop):
+    person = shop.consumer()
+    shop.product("P-1")
+    order = shop.order(person, ("P-1", 1))
+    asha, elsewhere = shopper(person), shopper(person)
+    file = asha.client.get("/account/data")
+    assert 'filename="about-you.json"' in file.headers["content-disposition"]
+    assert "asha@example.com" in file.text and str(order) in file.text
+    asha.go("/account").go("/account/erase")
+    assert "This is not your password" in asha.submit("/account/erase", password="not this one at all").text
+    assert "still open" in asha.submit("/account/erase", password=PASSWORD).text
+    assert person.put(f"/api/v1/orders/{order}/cancel").status_code == 200
+    assert "You are erased" in asha.submit("/account/erase", password=PASSWORD).text
+    assert elsewhere.client.get("/account").status_code == 303
+    gone = shopper().go("/sign-in").submit("/sign-in", email="asha@example.com", password=PASSWORD)
+    assert "do not belong together" in gone.text
