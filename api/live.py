@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, Row, select, text
+from sqlalchemy import Engine, Row, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.actor import system
+from warehouse.log.asker import Asker, reading
 from warehouse.log.position import BEGINNING, InvalidPosition, Snapshot, decode, encode
 from warehouse.log.tables import events
 from warehouse.log.tail import between, head
@@ -30,6 +32,8 @@ QUEUE_BATCHES_MAX = 64  # a listener who is 16 s behind on a busy log is let go
 RESUME_EVENTS_MAX = 100_000  # further back the list of events is the better reading
 LISTENERS_MAX = 500  # of one process
 _LOG = logging.getLogger("jovey.live")
+_TAIL = system("live")
+"""The one tail hears everything; of its listeners some may (`hears_everything`), the others are told to look anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +201,21 @@ class Live:
         The inner query stands behind `offset 0`, so that the planner takes the index on the transactions instead of
         walking the whole log in the order of positions.
         """
-        beyond = f"select position from jovey.events where {between(place.since, until)} offset 0"
+        beyond = f"select position from jovey.visible_events where {between(place.since, until)} offset 0"
         wanted = text(f"select * from ({beyond}) beyond where position > :after order by position limit :limit")
-        with self._engine.connect() as connection:
+        with reading(self._engine, _TAIL) as connection:
             return connection.execute(wanted, {"after": place.position, "limit": limit}).scalars().all()
 
     def _rows(self, positions: Sequence[int]) -> Sequence[Row[Any]]:
         wanted = select(events).where(events.c.position.in_(positions)).order_by(events.c.position)
-        with self._engine.connect() as connection:
+        with reading(self._engine, _TAIL) as connection:
             return connection.execute(wanted).all()
+
+
+def hears_everything(engine: Engine, by: Asker) -> bool:
+    """Whether the whole log is open to a caller, as the database has it."""
+    with reading(engine, by) as connection:
+        return bool(connection.execute(select(func.jovey.hears_everything())).scalar_one())
 
 
 def message(event: str | None, data: str, place: Place | None) -> str:

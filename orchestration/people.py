@@ -18,6 +18,7 @@ from api.refusals import Refusal
 from api.rules import rules_of
 from warehouse.clock import now
 from warehouse.ids import new_id
+from warehouse.log.asker import reading
 from warehouse.log.migrate import migrate
 from warehouse.log.people import People, claim_key
 from warehouse.postgres import open_database
@@ -49,7 +50,7 @@ def export_person(settings: Settings, who: str, file: Path) -> int:
 
     By id or e-mail address. Raises CannotHelp.
     """
-    with _engine(settings, "jovey_append") as engine, engine.connect() as connection:
+    with _engine(settings, "jovey_append") as engine, reading(engine, _OPERATOR) as connection:
         told = portrait(connection, _person_id(connection, who))
     file.touch(mode=0o600)
     file.chmod(0o600)
@@ -58,7 +59,7 @@ def export_person(settings: Settings, who: str, file: Path) -> int:
 
 
 def portrait(connection: Connection, person_id: UUID) -> Mapping[str, Any]:
-    """All that is held about a person: states, facts, sign-ins; readable as long as their key exists."""
+    """All that the asker may see of what is held about a person; readable as long as their key exists."""
     people = People(connection)
     parts = {}
     for name, query in _PARTS.items():
@@ -95,15 +96,15 @@ _PARTS = {
     "states": """
         select jsonb_build_object('kind', aggregate_type, 'id', aggregate_id, 'status', status,
                'created_at', created_at, 'updated_at', updated_at, 'state', state)::text
-          from jovey.states where owner_id = :person_id or aggregate_id = :person_id
+          from jovey.visible_states where owner_id = :person_id or aggregate_id = :person_id
          order by created_at, aggregate_id""",
     "facts": """
         select jsonb_build_object('event', event_type, 'id', id, 'stream', aggregate_type, 'stream_id', aggregate_id,
                'version', version, 'effective_at', effective_at, 'created_at', created_at, 'created_by', created_by,
                'data', data)::text
-          from jovey.events
+          from jovey.visible_events
          where subject_id = :person_id or aggregate_id = :person_id
-            or aggregate_id in (select aggregate_id from jovey.states where owner_id = :person_id)
+            or aggregate_id in (select aggregate_id from jovey.visible_states where owner_id = :person_id)
          order by position""",
     "sign_ins": """
         select jsonb_build_object('since', created_at, 'until', expires_at, 'revoked_at', revoked_at)::text

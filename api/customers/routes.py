@@ -63,7 +63,7 @@ def register(http: Request, here: Here, by: Who, body: Registration, key: Key = 
 def show_profile(here: Here, by: Who, response: Response) -> CustomerView:
     """The caller's own account."""
     assert by.id is not None
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(CustomerView, seen(connection, CUSTOMER, by.id, by), by, response)
 
 
@@ -77,7 +77,7 @@ def list_customers(
 ) -> Page[CustomerView]:
     """Customers, the newest first."""
     where = [] if user_type is None else [state_text("user_type") == user_type]
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         if not search:
             return listed(CustomerView, *newest(connection, CUSTOMER, paging, *where), by)
         return listed(CustomerView, *matching(connection, CUSTOMER, paging, _about(search), *where), by)
@@ -102,5 +102,5 @@ write(
 @ROUTER.get("/{customer_id}")
 def show_customer(here: Here, by: Who, response: Response, customer_id: UUID) -> CustomerView:
     """One customer."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(CustomerView, seen(connection, CUSTOMER, customer_id, by), by, response)

@@ -9,6 +9,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from api.access import LOG
+from api.auth.enter import Who
 from api.event_stream import (
     RESPONSES,
     EventStream,
@@ -20,14 +21,26 @@ from api.event_stream import (
 )
 from api.events.routes import event_view
 from api.house import Here
-from api.live import HEARTBEAT_SECONDS, STILL_HERE, Batch, Listener, Place, greeting, message
+from api.live import (
+    HEARTBEAT_SECONDS,
+    STILL_HERE,
+    Batch,
+    Listener,
+    Place,
+    greeting,
+    hears_everything,
+    message,
+)
+from api.refusals import Refusal
 from api.views import routed
 
 ROUTER = routed("/api/v1/events", "events")
 
 
 @ROUTER.get("/stream", response_class=Response, responses=RESPONSES)
-def stream_events(request: Request, here: Here, last_event_id: LastEventId = None, since: From = None) -> Response:
+def stream_events(
+    request: Request, here: Here, by: Who, last_event_id: LastEventId = None, since: From = None
+) -> Response:
     """Every event as it happens, each exactly once and in order, as `event: event` with the data of an event's door.
 
     Without a position the stream begins now. It ends when the session does; a reader who falls behind is let go, and
@@ -35,6 +48,8 @@ def stream_events(request: Request, here: Here, last_event_id: LastEventId = Non
     """
     live = here.live
     refuse_full(live)
+    if not hears_everything(here.engine, by):
+        raise Refusal("not_allowed", "The whole log is for the events desk only.", kind="forbidden")
     heard = place_of(last_event_id or since, live)
     may_stay = may_still_listen(getattr(request.state, "claims", None), LOG, here)
 

@@ -12,6 +12,7 @@ from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import ColumnElement, Connection, Row, literal, select
 
+from api.auth.enter import Who
 from api.house import Here
 from api.paging import Page, Paged
 from api.refusals import not_found
@@ -53,6 +54,7 @@ class EventDetail(EventView):
 @ROUTER.get("")
 def list_events(
     here: Here,
+    by: Who,
     paging: Paged,
     event_type: Name = None,
     aggregate_type: Name = None,
@@ -76,16 +78,16 @@ def list_events(
     if after := paging.after_number():
         where.append(events.c.position < literal(after[0]))
     wanted = select(events).where(*where).order_by(events.c.position.desc()).limit(paging.limit + 1)
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         rows = connection.execute(wanted).all()
     shown, following = paging.page(rows, lambda row: (str(row.position), row.id))
     return Page[EventView](items=tuple(map(event_view, shown)), next=following)
 
 
 @ROUTER.get("/{event_id}")
-def show_event(here: Here, event_id: UUID) -> EventDetail:
+def show_event(here: Here, by: Who, event_id: UUID) -> EventDetail:
     """One event and what led to it."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         row = _event(connection, event_id)
         if row is None:
             raise not_found("event", event_id)

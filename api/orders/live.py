@@ -46,7 +46,7 @@ def order_stream(
     """A stream of an order's states, each as `told` puts it; raises Refusal when the order is not the caller's."""
 
     def order() -> tuple[int, str]:
-        with here.engine.connect() as connection:
+        with here.reading(by) as connection:
             row = seen(connection, ORDER, order_id, by)
         return row.version, told(row)
 
@@ -68,6 +68,6 @@ def order_stream(
                 shown = version
 
     refuse_full(here.live)
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         seen(connection, ORDER, order_id, by)
     return EventStream(here.live, frames, order_id)
