@@ -1,4 +1,4 @@
-"""Asker: on whose behalf the log is read. The database shows a transaction what its asker may see; without one, nothing."""
+"""Asker: on whose behalf the log is read. A transaction is shown what its asker may see; without one, nothing."""
 
 from __future__ import annotations
 
