@@ -53,7 +53,7 @@ def register(http: Request, here: Here, by: Who, body: Registration, key: Key = 
         beside=lambda connection: keep(connection, customer_id, password_hash, now()),
     )
     if handled.is_repeated:
-        with here.engine.connect() as connection:
+        with here.reading(by) as connection:
             if not is_password_of(connection, customer_id, body.password):
                 raise Refusal("idempotency_key_reused", "This key was used before with another password.")
     return answered(here, handled.response, handled.transaction_id, 201)

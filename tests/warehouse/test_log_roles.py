@@ -149,7 +149,8 @@ def test_tables_and_functions_belong_to_the_owner_s_role_and_views_to_theirs(scr
     """Owners may do anything to what they own; nobody works as jovey_owner or jovey_views."""
     others = """
         select relname from pg_class where relnamespace = 'jovey'::regnamespace and relkind in ('r', 'S', 'v')
-           and relowner <> (case relkind when 'v' then 'jovey_views' else 'jovey_owner' end)::regrole and relname not like 'alembic%'
+           and relowner <> (case relkind when 'v' then 'jovey_views' else 'jovey_owner' end)::regrole
+           and relname not like 'alembic%'
         union all
         select proname from pg_proc where pronamespace = 'jovey'::regnamespace and proowner <> 'jovey_owner'::regrole"""
     with psycopg.connect(scratch.libpq()) as connection:

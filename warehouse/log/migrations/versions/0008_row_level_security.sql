@@ -2,35 +2,42 @@
 -- two together. Design, and why the views have an owner of their own: docs/decisions/0028-row-level-security.md.
 
 -- Who asks. warehouse/log/asker.py says it at the beginning of a transaction, for that transaction alone. Where nobody said
--- it, nobody asks and nothing is seen. The role of agents is an agent, whatever it says.
+-- it, nobody asks and nothing is seen. The role of agents is an agent, whatever it says. In plpgsql, for its plans are kept:
+-- functions in SQL would be written into every query and planned with it.
 
-create function jovey.asker_kind() returns text language sql stable as $$
-  select case current_user when 'jovey_agent' then 'agent' else current_setting('jovey.kind', true) end
-$$;
+create function jovey.asker_kind() returns text language plpgsql stable as $$
+begin
+  return case current_user when 'jovey_agent' then 'agent' else current_setting('jovey.kind', true) end;
+end $$;
 comment on function jovey.asker_kind is 'anonymous, consumer, dealer, staff, agent or system; something else, or nothing, is nobody.';
 
-create function jovey.asker_functions() returns text[] language sql stable as $$
-  select string_to_array(current_setting('jovey.functions', true), ',')
-$$;
+create function jovey.asker_functions() returns text[] language plpgsql stable as $$
+begin
+  return string_to_array(current_setting('jovey.functions', true), ',');
+end $$;
 comment on function jovey.asker_functions is 'The functions of the company that the asker works in, or is an agent of.';
 
-create function jovey.works_in(p_functions text[]) returns boolean language sql stable as $$
-  select coalesce(jovey.asker_kind() = 'staff' and p_functions && jovey.asker_functions(), false)
-$$;
+create function jovey.works_in(p_functions text[]) returns boolean language plpgsql stable as $$
+begin
+  return coalesce(jovey.asker_kind() = 'staff' and p_functions && jovey.asker_functions(), false);
+end $$;
 comment on function jovey.works_in is 'Whether a member of staff asks, who works in one of these functions.';
 
-create function jovey.buyer_id() returns uuid language sql stable as $$
-  select case when jovey.asker_kind() in ('consumer', 'dealer') then nullif(current_setting('jovey.id', true), '')::uuid end
-$$;
+create function jovey.buyer_id() returns uuid language plpgsql stable as $$
+begin
+  return case when jovey.asker_kind() in ('consumer', 'dealer') then nullif(current_setting('jovey.id', true), '')::uuid end;
+end $$;
 comment on function jovey.buyer_id is 'The customer who asks, whose own rows are shown; null for everybody else.';
 
-create function jovey.hears_everything() returns boolean language sql stable as $$
-  select coalesce(jovey.asker_kind() = 'system', false) or jovey.works_in('{events}')
-$$;
+create function jovey.hears_everything() returns boolean language plpgsql stable as $$
+begin
+  return coalesce(jovey.asker_kind() = 'system', false) or jovey.works_in('{events}');
+end $$;
 comment on function jovey.hears_everything is 'Whether the whole log is open to the asker.';
 
-create function jovey.kinds_looked_after() returns varchar[] language sql stable as $$
-  select array_agg(looked_after.kind) from (values
+create function jovey.kinds_looked_after() returns varchar[] language plpgsql stable as $$
+begin
+  return (select array_agg(looked_after.kind) from (values
     ('product',        '{category}'::text[]),
     ('price_list',     '{category}'),
     ('market',         '{category}'),
@@ -44,8 +51,8 @@ create function jovey.kinds_looked_after() returns varchar[] language sql stable
     ('purchase_order', '{procurement,fulfillment}'),
     ('decision',       '{agents,procurement,category}'),
     ('model_call',     '{agents,procurement,category}')
-  ) looked_after (kind, functions) where jovey.works_in(looked_after.functions)
-$$;
+  ) looked_after (kind, functions) where jovey.works_in(looked_after.functions));
+end $$;
 comment on function jovey.kinds_looked_after is 'The kinds of streams of which the asker sees every one, by the functions they work in.';
 
 create function jovey.tier_of(p_dealer uuid) returns varchar
@@ -55,6 +62,13 @@ begin
            where s.aggregate_id = p_dealer and s.aggregate_type = 'customer' and s.status = 'approved');
 end $$;
 comment on function jovey.tier_of is 'The tier of an approved dealer; whose price list they buy by.';
+
+create function jovey.is_owner(p_stream uuid, p_customer uuid) returns boolean
+language plpgsql stable security definer set search_path = jovey, pg_temp as $$
+begin
+  return exists (select from states s where s.aggregate_id = p_stream and s.owner_id = p_customer);
+end $$;
+comment on function jovey.is_owner is 'Whether a stream is a customer''s.';
 
 -- What commands need, whoever asks: the shell loads by id, and decides. So it needs no right on the tables.
 
@@ -137,7 +151,8 @@ create policy what_is_on_sale_to_everyone on jovey.states for select to jovey_vi
 create policy their_own_to_buyers on jovey.states for select to jovey_views
   using (owner_id = (select jovey.buyer_id()));
 create policy the_prices_of_their_tier_to_dealers on jovey.states for select to jovey_views
-  using (aggregate_type = 'price_list' and owner_id is null and status = (select jovey.tier_of(jovey.buyer_id())));
+  using (aggregate_type = 'price_list' and owner_id is null
+         and status = (select case jovey.asker_kind() when 'dealer' then jovey.tier_of(jovey.buyer_id()) end));
 create policy what_their_functions_look_after_to_staff on jovey.states for select to jovey_views
   using (aggregate_type = any ((select jovey.kinds_looked_after())::varchar[]));
 create policy decisions_of_their_functions_to_agents on jovey.states for select to jovey_views
@@ -151,8 +166,7 @@ create policy invoices_to_receivables on jovey.events for select to jovey_views
   using (event_type = 'invoice.generated' and (select jovey.works_in('{receivables}')));
 create policy their_orders_and_invoices_to_buyers on jovey.events for select to jovey_views
   using ((aggregate_type = 'order' or event_type = 'invoice.generated') and (select jovey.buyer_id()) is not null
-         and exists (select from jovey.states own where own.aggregate_id = events.aggregate_id
-                                                    and own.owner_id = (select jovey.buyer_id())));
+         and jovey.is_owner(aggregate_id, (select jovey.buyer_id())));
 
 -- Owners and grants.
 
@@ -168,7 +182,7 @@ declare
 begin
   foreach made in array array[
     'jovey.asker_kind()', 'jovey.asker_functions()', 'jovey.works_in(text[])', 'jovey.buyer_id()', 'jovey.hears_everything()',
-    'jovey.kinds_looked_after()', 'jovey.tier_of(uuid)', 'jovey.peek(uuid[])', 'jovey.receipts(uuid[])',
+    'jovey.kinds_looked_after()', 'jovey.tier_of(uuid)', 'jovey.is_owner(uuid,uuid)', 'jovey.peek(uuid[])', 'jovey.receipts(uuid[])',
     'jovey.catalog_version()', 'jovey.invoice_positions(uuid[])', 'jovey.newest_event(bigint,integer)']::regprocedure[]
   loop
     execute format('alter function %s owner to jovey_owner', made);
@@ -176,7 +190,7 @@ begin
   end loop;
 end $$;
 grant execute on function jovey.asker_kind, jovey.asker_functions, jovey.works_in, jovey.buyer_id, jovey.hears_everything,
-  jovey.kinds_looked_after, jovey.tier_of to jovey_append, jovey_agent;
+  jovey.kinds_looked_after, jovey.tier_of, jovey.is_owner to jovey_append, jovey_agent;
 grant execute on function jovey.peek, jovey.receipts to jovey_append, jovey_erase;
 grant execute on function jovey.catalog_version, jovey.invoice_positions, jovey.newest_event to jovey_append;
 
