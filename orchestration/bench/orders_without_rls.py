@@ -1,4 +1,4 @@
-"""`jovey bench orders --without-rls`: what it costs an order that the house asks who is there, and shows rows by policy.
+"""`jovey bench orders --without-rls`: what it costs an order that the house asks who is there and shows rows by policy.
 
 One house, one API, one client: the policies are switched off and on again from turn to turn, so that whatever else the
 machine does falls on both. Authentication is what a door that does nothing else takes longer than one that asks nobody.
