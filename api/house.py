@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from api.actor import Actor
 from api.auth.keys import Keyring, SigningKey
 from api.auth.outside import Outside
 from api.events.integrity import Examiner
 from api.live import Live
 from api.rules import Rules
 from warehouse.lake.read import Reader
+from warehouse.log.asker import reading
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
@@ -42,6 +45,13 @@ class House:
     def signing_key(self) -> SigningKey:
         """What access tokens are signed with at the moment."""
         return self.keys.current
+
+    def reading(self, by: Actor) -> AbstractContextManager[Connection]:
+        """A transaction that reads on behalf of a caller; the database shows it what they may see, whatever we ask.
+
+        The one way for doors and pages to read: a bare connection sees nothing.
+        """
+        return reading(self.engine, by)
 
 
 def mac_key(database: Database) -> bytes:

@@ -20,8 +20,10 @@ from uuid import UUID
 from sqlalchemy import Engine, Row, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.actor import system
 from api.auth.standing import Admission, over
 from warehouse.clock import now
+from warehouse.log.asker import reading
 from warehouse.log.position import BEGINNING, InvalidPosition, Snapshot, decode, encode
 from warehouse.log.tables import events
 from warehouse.log.tail import between, head
@@ -35,6 +37,8 @@ RECENT_EVENTS_MAX = 10_000  # kept in memory, some 20 MB: who comes back soon is
 RESUME_EVENTS_MAX = 100_000  # further back the list of events is the better reading
 LISTENERS_MAX = 600  # of one process: 500, and room for those who come back before their leaving was noticed
 _LOG = logging.getLogger("jovey.live")
+_TAIL = system("live")
+"""The one tail hears everything; each listener is told what they may hear (`Interest`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +214,10 @@ class Live:
 
     def is_far_from(self, place: Place) -> bool:
         """Whether more happened since than a stream should catch up with."""
-        beyond = f"select from jovey.events where {between(place.until or place.since, head(self._engine))} limit :most"
+        since, until = place.until or place.since, head(self._engine)
+        beyond = f"select from jovey.visible_events where {between(since, until)} limit :most"
         counted = text(f"select count(*) from ({beyond}) beyond")
-        with self._engine.connect() as connection:
+        with reading(self._engine, _TAIL) as connection:
             return int(connection.execute(counted, {"most": RESUME_EVENTS_MAX + 1}).scalar_one()) > RESUME_EVENTS_MAX
 
     async def pages(self, place: Place, until: Snapshot) -> AsyncIterator[Batch]:
@@ -274,8 +279,7 @@ class Live:
                 listener.let_go()
 
     def _ended(self, admissions: Collection[Admission]) -> Collection[Admission]:
-        with self._engine.connect() as connection:
-            return over(connection, admissions, now())
+        return over(self._engine, admissions, now())
 
     def _positions(self, place: Place, until: Snapshot) -> Sequence[int]:
         """The positions of the events that `until` holds beyond a place, in order.
@@ -283,9 +287,9 @@ class Live:
         The inner query stands behind `offset 0`, so that the planner takes the index on the transactions instead of
         walking the whole log in the order of positions.
         """
-        beyond = f"select position from jovey.events where {between(place.since, until)} offset 0"
+        beyond = f"select position from jovey.visible_events where {between(place.since, until)} offset 0"
         wanted = text(f"select * from ({beyond}) beyond where position > :after order by position")
-        with self._engine.connect() as connection:
+        with reading(self._engine, _TAIL) as connection:
             return connection.execute(wanted, {"after": place.position}).scalars().all()
 
     async def _entries(self, positions: Sequence[int]) -> Sequence[Entry]:
@@ -301,7 +305,7 @@ class Live:
 
     def _rows(self, positions: Sequence[int]) -> Sequence[Row[Any]]:
         wanted = select(events).where(events.c.position.in_(positions)).order_by(events.c.position)
-        with self._engine.connect() as connection:
+        with reading(self._engine, _TAIL) as connection:
             return connection.execute(wanted).all()
 
 

@@ -177,7 +177,7 @@ def perform(
 
 def answered_before(asked: Asked) -> Mapping[str, Any] | None:
     """What this very request was answered, for doors that look things up, which may have changed since."""
-    with asked.here.engine.connect() as connection:
+    with asked.here.reading(asked.by) as connection:
         found = receipts(connection, [asked.id]).get(asked.id)
         if found is None:
             return None

@@ -19,6 +19,7 @@ from api.refusals import Refusal
 from api.rules import rules_of
 from warehouse.clock import now
 from warehouse.ids import new_id
+from warehouse.log.asker import reading
 from warehouse.log.migrate import migrate
 from warehouse.log.people import claim_key
 from warehouse.postgres import open_database
@@ -39,7 +40,7 @@ def erase(settings: Settings, who: str) -> UUID:
             person_id = _person_id(connection, who)
         at = now()
         try:
-            with engine.connect() as connection:
+            with _engine(settings, "jovey_append") as asking, reading(asking, _OPERATOR) as connection:
                 refuse_open_orders(connection, person_id)
             handle(engine, Request(EraseCustomer(customer_id=person_id), new_id(at), _OPERATOR, at), rules_of(settings))
         except Refusal as refusal:
@@ -52,8 +53,10 @@ def export_person(settings: Settings, who: str, file: Path) -> int:
 
     By id or e-mail address. Raises CannotHelp.
     """
-    with _engine(settings, "jovey_append") as engine, engine.connect() as connection:
-        told = portrait(connection, _person_id(connection, who))
+    with _engine(settings, "jovey_append") as engine:
+        with engine.connect() as connection:
+            person_id = _person_id(connection, who)
+        told = portrait(engine, person_id)
     file.touch(mode=0o600)
     file.chmod(0o600)
     file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")

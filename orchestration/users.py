@@ -33,6 +33,7 @@ from api.rules import rules_of
 from warehouse.clock import now
 from warehouse.events.identity import PasswordChanged, PersonSignedIn
 from warehouse.ids import derived, new_id
+from warehouse.log.asker import reading
 from warehouse.log.migrate import migrate
 from warehouse.log.people import People, claim_key
 from warehouse.postgres import open_database
@@ -90,7 +91,7 @@ def set_password(settings: Settings, email: str, password: str) -> None:
 
 def list_users(settings: Settings) -> list[User]:
     """Everybody who has a password, and all colleagues, by e-mail address."""
-    with _engine(settings) as engine, engine.connect() as connection:
+    with _engine(settings) as engine, reading(engine, OPERATOR) as connection:
         rows = connection.execute(_USERS).all()
         people = map(json.loads, People(connection).reveal([row.person for row in rows]))
         users = [
@@ -189,6 +190,6 @@ _USERS = text("""
     select person.aggregate_id as id, person.aggregate_type as kind, person.state::text as person,
            credentials.person_id is not null as has_password,
            array(select jsonb_array_elements_text(coalesce(person.state -> 'function_access', '[]'))) as functions
-      from jovey.states person left join jovey.credentials on credentials.person_id = person.aggregate_id
+      from jovey.visible_states person left join jovey.credentials on credentials.person_id = person.aggregate_id
      where person.aggregate_type = 'staff_member'
         or (person.aggregate_type = 'customer' and credentials.person_id is not null)""")

@@ -39,7 +39,7 @@ def list_decisions(
     """Decisions, the newest first; `proposed` are those that still wait."""
     wanted = {"function": function, "subject": subject}
     where = [state_text(name) == one for name, one in wanted.items() if one is not None]
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         rows = newest(connection, DECISION, paging, *_standing(status, now()), *where)
     return listed(DecisionView, *rows, by)
 
@@ -47,14 +47,14 @@ def list_decisions(
 @ROUTER.get(_DECISION)
 def show_decision(here: Here, by: Who, response: Response, decision_id: UUID) -> DecisionView:
     """One decision."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(DecisionView, seen(connection, DECISION, decision_id, by), by, response)
 
 
 @ROUTER.get("/model-calls/{model_call_id}")
 def show_model_call(here: Here, by: Who, response: Response, model_call_id: UUID) -> ModelCallView:
     """What a model was asked and answered; not found while it was not asked."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(ModelCallView, seen(connection, MODEL_CALL, model_call_id, by), by, response)
 
 
@@ -62,7 +62,7 @@ def show_model_call(here: Here, by: Who, response: Response, model_call_id: UUID
 def list_recommendations(here: Here, by: Who, paging: Paged) -> Page[DecisionView]:
     """New prices that agents recommend and nobody has decided on yet, the newest first."""
     where = [*_standing("proposed", now()), state_text("function") == "category"]
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(DecisionView, *newest(connection, DECISION, paging, *where), by)
 
 

@@ -75,7 +75,7 @@ def post_new_address(
 # As Customer.may_reset_password says it, read off the state so that an address nobody has costs the same statement.
 _MAY_RESET = text("""
     select person.aggregate_id
-      from jovey.unique_claims claim join jovey.states person on person.aggregate_id = claim.aggregate_id
+      from jovey.unique_claims claim cross join lateral jovey.peek(array[claim.aggregate_id]) person
      where claim.scope = 'email' and claim.key = :key
        and (person.aggregate_type = 'customer' and (person.state ->> 'is_erased') is distinct from 'true'
             and (person.state ->> 'email_changed_at' is null or person.state ->> 'email_verified_at' is not null)

@@ -165,11 +165,12 @@ _REFUSE_OUTSIDE = text("update jovey.outside_subjects set refused_before = :at w
 _BEHIND = text("""
     select person.aggregate_id, person.aggregate_type, person.state::text as state, key.key_id, key.wrapped_key,
            session.last_used_at
-      from jovey.sessions session join jovey.states person on person.aggregate_id = session.person_id
+      from jovey.sessions session cross join lateral jovey.peek(array[session.person_id]) person
       left join jovey.person_keys key on key.person_id = session.person_id
      where session.id = :session_id and session.person_id = :person_id
        and session.revoked_at is null and session.expires_at > :at""")
 _PERSON = text("""
     select person.aggregate_id, person.aggregate_type, person.state::text as state, key.key_id, key.wrapped_key
-      from jovey.states person left join jovey.person_keys key on key.person_id = person.aggregate_id
-     where person.aggregate_id = :person_id and person.aggregate_type in ('customer', 'staff_member')""")
+      from jovey.peek(array[cast(:person_id as uuid)]) person
+      left join jovey.person_keys key on key.person_id = person.aggregate_id
+     where person.aggregate_type in ('customer', 'staff_member')""")

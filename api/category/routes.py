@@ -59,14 +59,14 @@ def list_products(
     if search:
         fields = (state_text("name"), state_text("sku"))
         where.append(fields[0].icontains(search, autoescape=True) | fields[1].icontains(search, autoescape=True))
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(ProductView, *by_text(connection, PRODUCT, paging, "sku", *where), by)
 
 
 @ROUTER.get("/products/{product_id}")
 def show_product(here: Here, by: Who, response: Response, product_id: UUID) -> ProductView:
     """One product."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         row = find(connection, PRODUCT, product_id)
     if row is None or (by.kind != "staff" and not row.state.is_active):
         raise not_found("product", product_id)
@@ -88,9 +88,9 @@ class PriceRoom(BaseModel):
 
 
 @ROUTER.get("/pricing-strategy")
-def show_pricing_strategy(here: Here, paging: Paged) -> Page[PriceRoom]:
+def show_pricing_strategy(here: Here, by: Who, paging: Paged) -> Page[PriceRoom]:
     """How far each product's price may move, by the rules that guard it."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         rows, following = by_text(connection, PRODUCT, paging, "sku", *with_status("active"))
     return Page[PriceRoom](items=tuple(_room(row.id, row.state, here.rules) for row in rows), next=following)
 
@@ -114,21 +114,21 @@ def _room(id: UUID, product: Product, rules: Rules) -> PriceRoom:
 @ROUTER.get("/price-lists")
 def list_price_lists(here: Here, by: Who, paging: Paged) -> Page[PriceListView]:
     """Price lists of tiers and of single dealers, the newest first."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(PriceListView, *newest(connection, PRICE_LIST, paging), by)
 
 
 @ROUTER.get("/price-lists/{price_list_id}")
 def show_price_list(here: Here, by: Who, response: Response, price_list_id: UUID) -> PriceListView:
     """One price list with its lines."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(PriceListView, seen(connection, PRICE_LIST, price_list_id, by), by, response)
 
 
 @ROUTER.get("/market-intelligence")
 def show_market(here: Here, by: Who, paging: Paged) -> Page[MarketView]:
     """What competitors ask, product by product."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(MarketView, *by_text(connection, MARKET, paging, "sku"), by)
 
 

@@ -30,7 +30,7 @@ def list_dealers(here: Here, by: Who, paging: Paged, dealer_status: DealerStatus
     is_dealer = (
         state_text("dealer_status") != "none" if dealer_status is None else state_text("dealer_status") == dealer_status
     )
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(CustomerView, *newest(connection, CUSTOMER, paging, is_dealer), by)
 
 
@@ -46,7 +46,7 @@ def show_own_prices(
     customer = person.state
     assert isinstance(customer, Customer)
     assert by.id is not None
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         rows, following = by_text(connection, PRODUCT, paging, "sku", *with_status("active"))
         ids = [dealer_price_list_id(by.id), *map(tier_price_list_id, get_args(DealerTier))]
         lists = [row.state for row in found_among(connection, PRICE_LIST, ids).values()]

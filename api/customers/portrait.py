@@ -7,19 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Engine, text
 
+from api.actor import system
 from warehouse.clock import now
+from warehouse.log.asker import reading
 from warehouse.log.people import People
 
 
-def portrait(connection: Connection, person_id: UUID) -> Mapping[str, Any]:
+def portrait(engine: Engine, person_id: UUID) -> Mapping[str, Any]:
     """States, facts and sign-ins of a person, oldest first. Seven queries; the answer is as long as their history."""
-    people = People(connection)
     parts = {}
-    for name, query in _PARTS.items():
-        rows = connection.execute(text(query), {"person_id": person_id}).scalars().all()
-        parts[name] = [json.loads(one) for one in people.reveal(rows)]
+    with reading(engine, system("portrait")) as connection:
+        people = People(connection)
+        for name, query in _PARTS.items():
+            rows = connection.execute(text(query), {"person_id": person_id}).scalars().all()
+            parts[name] = [json.loads(one) for one in people.reveal(rows)]
     return {"person_id": str(person_id), "as_of": now().isoformat(), **parts}
 
 
@@ -27,16 +30,16 @@ _PARTS = {
     "states": """
         select jsonb_build_object('kind', aggregate_type, 'id', aggregate_id, 'status', status,
                'created_at', created_at, 'updated_at', updated_at, 'state', state)::text
-          from jovey.states where owner_id = :person_id or aggregate_id = :person_id
+          from jovey.visible_states where owner_id = :person_id or aggregate_id = :person_id
          order by created_at, aggregate_id""",
     # streams as an array, so that each of the three ways to an event has an index
     "facts": """
         select jsonb_build_object('event', event_type, 'id', id, 'stream', aggregate_type, 'stream_id', aggregate_id,
                'version', version, 'effective_at', effective_at, 'created_at', created_at, 'created_by', created_by,
                'data', data)::text
-          from jovey.events
+          from jovey.visible_events
          where subject_id = :person_id
-            or aggregate_id = any(array(select aggregate_id from jovey.states where owner_id = :person_id)
+            or aggregate_id = any(array(select aggregate_id from jovey.visible_states where owner_id = :person_id)
                                   || cast(:person_id as uuid))
          order by position""",
     "sign_ins": """

@@ -73,7 +73,7 @@ def erase_own(
     Refused while orders, invoices or money are open. It cannot be undone.
     """
     assert by.id is not None
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         refuse_unconfirmed(connection, session, body.password, now())
         refuse_open_orders(connection, by.id)
     return _erase(asked_of(http, here, by, key, {"customer_id": by.id}), None)
@@ -82,7 +82,7 @@ def erase_own(
 @ROUTER.get("/{customer_id}/export")
 def export_customer(here: Here, by: Who, customer_id: UUID, response: Response) -> Portrait:
     """Everything that is held about a customer, for who asked by letter."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         seen(connection, CUSTOMER, customer_id, by)
     return _portrait(here, customer_id, response)
 
@@ -92,7 +92,7 @@ def erase_customer(
     http: HttpRequest, here: Here, by: Who, customer_id: UUID, body: InTheirName, key: Key = None
 ) -> Response:
     """Erase a customer who asked for it. Refused while orders, invoices or money are open. It cannot be undone."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         refuse_open_orders(connection, customer_id)
     asked = asked_of(http, here, by, key, {"customer_id": customer_id, "reason": body.reason})
     return _erase(asked, body.reason)
@@ -101,8 +101,7 @@ def erase_customer(
 def _portrait(here: Here, person_id: UUID, response: Response) -> Portrait:
     response.headers["Content-Disposition"] = 'attachment; filename="about-you.json"'
     response.headers["Cache-Control"] = "no-store"
-    with here.engine.connect() as connection:
-        return Portrait.model_validate(portrait(connection, person_id))
+    return Portrait.model_validate(portrait(here.engine, person_id))
 
 
 def _erase(asked: Asked, reason: str | None) -> Response:

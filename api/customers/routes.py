@@ -56,7 +56,7 @@ def register(http: Request, here: Here, by: Who, body: Registration, key: Key = 
         beside=lambda connection: begin_account(connection, here, customer_id, body.email, password_hash),
     )
     if handled.is_repeated:
-        with here.engine.connect() as connection:
+        with here.reading(by) as connection:
             if not is_password_of(connection, customer_id, body.password):
                 raise Refusal("idempotency_key_reused", "This key was used before with another password.")
     return answered(here, handled.response, handled.transaction_id, 201)
@@ -73,7 +73,7 @@ def begin_account(connection: Connection, here: House, customer_id: UUID, email:
 def show_profile(here: Here, by: Who, response: Response) -> CustomerView:
     """The caller's own account."""
     assert by.id is not None
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(CustomerView, seen(connection, CUSTOMER, by.id, by), by, response)
 
 
@@ -87,7 +87,7 @@ def list_customers(
 ) -> Page[CustomerView]:
     """Customers, the newest first."""
     where = [] if user_type is None else [state_text("user_type") == user_type]
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         if not search:
             return listed(CustomerView, *newest(connection, CUSTOMER, paging, *where), by)
         return listed(CustomerView, *matching(connection, CUSTOMER, paging, _about(search), *where), by)
@@ -101,7 +101,7 @@ def _about(search: str) -> Callable[[Customer], bool]:
 
 def _about_a_new_address(asked: Asked) -> Callable[[Connection], None]:
     """Letters to the old address and the new one, where the profile gets another."""
-    with asked.here.engine.connect() as connection:
+    with asked.here.reading(asked.by) as connection:
         person = person_of(connection, asked.customer_id)
     before, after = None if person is None else person.state.email, asked.told.get("email")
     settings = asked.here.settings
@@ -121,5 +121,5 @@ write(
 @ROUTER.get("/{customer_id}")
 def show_customer(here: Here, by: Who, response: Response, customer_id: UUID) -> CustomerView:
     """One customer."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(CustomerView, seen(connection, CUSTOMER, customer_id, by), by, response)

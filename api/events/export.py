@@ -19,6 +19,7 @@ from api.events.views import EventView, event_view
 from api.house import Here
 from api.views import routed
 from warehouse.clock import now
+from warehouse.log.asker import reading
 from warehouse.log.position import Snapshot
 from warehouse.log.tables import events
 from warehouse.log.tail import head
@@ -62,7 +63,7 @@ def _pages(engine: Engine, wanted: Filters, by: Actor, until: Snapshot) -> Itera
     """The events in the order of their positions; no transaction stays open while somebody reads slowly."""
     after = 0
     while True:
-        with engine.connect() as connection:
+        with reading(engine, by) as connection:
             rows = _page(connection, wanted, by, until, after)
         if rows:
             yield rows

@@ -34,8 +34,7 @@ def stream_events(
     live = here.live
     refuse_full(live)
     heard = place_of(last_event_id or since, live)
-    with here.engine.connect() as connection:
-        admission = admitted(connection, session, by, now())
+    admission = admitted(here.engine, session, by, now())
     interest = Interest(types=types_seen(by))
 
     async def frames(listener: Listener) -> AsyncIterator[bytes]:

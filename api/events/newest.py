@@ -7,11 +7,11 @@ from typing import Annotated
 
 from fastapi import Query
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
+from sqlalchemy import text
 
+from api.auth.enter import Who
 from api.house import Here
 from api.views import routed
-from warehouse.log.tables import events
 
 ROUTER = routed("/api/v1/events", "events")
 
@@ -27,16 +27,14 @@ class Newest(BaseModel):
 
 
 _COUNTED_MAX = 1_000
+_NEWEST = text("select events, since, newest from jovey.newest_event(:after, :most)")
 
 
 @ROUTER.get("/newest")
 def show_newest(
-    here: Here, after: Annotated[int, Query(ge=0, lt=1 << 63, description="An event's number.")] = 0
+    here: Here, by: Who, after: Annotated[int, Query(ge=0, lt=1 << 63, description="An event's number.")] = 0
 ) -> Newest:
     """How many events came after one, and since when the first of them waits to be seen."""
-    later = select(events.c.position, events.c.created_at).where(events.c.position > after).order_by(events.c.position)
-    some = later.limit(_COUNTED_MAX).subquery()
-    with here.engine.connect() as connection:
-        count, since = connection.execute(select(func.count(), func.min(some.c.created_at))).one()
-        newest = connection.execute(select(func.max(events.c.position))).scalar_one()
-    return Newest(event_number=newest or 0, events_after=count, waiting_since=since)
+    with here.reading(by) as connection:
+        row = connection.execute(_NEWEST, {"after": after, "most": _COUNTED_MAX}).one()
+    return Newest(event_number=row.newest or 0, events_after=row.events, waiting_since=row.since)

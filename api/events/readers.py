@@ -8,6 +8,8 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
+from api.actor import Actor
+from api.auth.enter import Who
 from api.house import Here
 from api.views import routed
 from warehouse.log.position import Snapshot
@@ -32,17 +34,17 @@ class Readers(BaseModel):
 
 
 @ROUTER.get("/readers")
-def show_readers(here: Here) -> Readers:
+def show_readers(here: Here, by: Who) -> Readers:
     """How far each reader of the log is behind it: the lake, the seals, whoever else keeps a place."""
-    return Readers(items=tuple(_lags(here)))
+    return Readers(items=tuple(_lags(here, by)))
 
 
-def _lags(here: Here) -> Iterator[ReaderLag]:
+def _lags(here: Here, by: Actor) -> Iterator[ReaderLag]:
     present = head(here.engine)
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         for row in connection.execute(_CUTS).all():
             unseen = between(Snapshot.parse(row.snapshot), present)
-            some = f"select from jovey.events where {unseen} limit {BEHIND_MAX + 1}"
+            some = f"select from jovey.visible_events where {unseen} limit {BEHIND_MAX + 1}"
             behind = connection.execute(text(f"select count(*) from ({some}) unseen")).scalar_one()
             yield ReaderLag(reader=row.consumer, looked_at=row.taken_at, events_behind=behind)
 

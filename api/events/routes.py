@@ -36,7 +36,7 @@ _PEOPLE = "customers"
 @ROUTER.get("")
 def list_events(here: Here, by: Who, paging: Paged, filters: Annotated[Filters, Query()]) -> Page[EventView]:
     """Events of the functions the caller works in, the newest first."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         rows = connection.execute(newest(filters, by, paging)).all()
     shown, following = paging.page(rows, lambda row: address(filters, row))
     return Page[EventView](items=tuple(map(event_view, shown)), next=following)
@@ -45,7 +45,7 @@ def list_events(here: Here, by: Who, paging: Paged, filters: Annotated[Filters, 
 @ROUTER.get("/{event_id}")
 def show_event(here: Here, by: Who, event_id: UUID) -> EventDetail:
     """One event: what led to it, what followed from it, and its stream before and after."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         row = _event(connection, event_id)
         if row is None or not _is_seen(row, by):
             raise not_found("event", event_id)

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Query
 
 from api.actor import Actor
+from api.auth.enter import Who
 from api.fulfillment.commands import AdjustStock, CountStock, ReceiveStock, TransferStock
 from api.fulfillment.state import STOCK
 from api.fulfillment.views import StockView, stock_view
@@ -25,13 +26,14 @@ ROUTER = routed("/api/v1/fulfillment/inventory", "fulfillment")
 @ROUTER.get("")
 def list_inventory(
     here: Here,
+    by: Who,
     paging: Paged,
     sku: Annotated[str | None, Query(max_length=50)] = None,
     location: Annotated[str | None, Query(max_length=50)] = None,
 ) -> Page[StockView]:
     """Stock now, in the order of the SKUs."""
     where = [state_text(name) == one for name, one in (("sku", sku), ("location", location)) if one is not None]
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         rows, following = by_text(connection, STOCK, paging, "sku", *where)
     at = now()
     return Page[StockView](items=tuple(stock_view(row.id, row.version, row.state, at) for row in rows), next=following)

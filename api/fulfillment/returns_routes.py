@@ -24,14 +24,14 @@ ROUTER = routed("/api/v1", "returns")
 def list_returns(here: Here, by: Who, paging: Paged) -> Page[ReturnView]:
     """Returns, the newest first: buyers their own, staff all."""
     where = [owned_by(by.id)] if by.is_buyer() and by.id else []
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(ReturnView, *newest(connection, RETURN, paging, *where), by)
 
 
 @ROUTER.get("/returns/{return_id}")
 def show_return(here: Here, by: Who, response: Response, return_id: UUID) -> ReturnView:
     """One return."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(ReturnView, seen(connection, RETURN, return_id, by), by, response)
 
 

@@ -37,14 +37,14 @@ ROUTER = routed("/api/v1/fulfillment", "fulfillment")
 @ROUTER.get("/orders")
 def list_orders_to_fulfill(here: Here, by: Who, paging: Paged) -> Page[OrderView]:
     """Orders that may be picked: paid for or on credit, and not yet delivered whole; the newest first."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(OrderView, *newest(connection, ORDER, paging, *with_status("confirmed")), by)
 
 
 @ROUTER.get("/orders/{order_id}")
 def show_order_to_fulfill(here: Here, by: Who, order_id: UUID) -> ToFulfill:
     """One order with its shipments."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         row = seen(connection, ORDER, order_id, by)
         found = _shipments(connection, order_id)
     shipments = tuple(ShipmentView.of(one.id, one.version, one.state, by) for one in found)
@@ -59,14 +59,14 @@ def list_shipments(
     status: Annotated[str | None, Query(pattern="^(created|picked|packed|shipped|delivered|cancelled)$")] = None,
 ) -> Page[ShipmentView]:
     """Shipments, the newest first."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(ShipmentView, *newest(connection, SHIPMENT, paging, *with_status(status)), by)
 
 
 def _pick(asked: Asked) -> Sequence[Command]:
     """The order's planned shipment, or a new one of what is ready."""
     order_id, lines = asked.told["order_id"], asked.told["lines"]
-    with asked.here.engine.connect() as connection:
+    with asked.here.reading(asked.by) as connection:
         planned = [one.id for one in _shipments(connection, order_id) if one.state.status == "created"]
     if planned and lines is None:
         return [PickShipment(shipment_id=planned[0])]
@@ -78,7 +78,7 @@ def _pick(asked: Asked) -> Sequence[Command]:
 def _shipment_in(asked: Asked, *statuses: str) -> UUID:
     """The shipment meant: the one named, else the order's oldest one that stands there."""
     order_id, named = asked.told["order_id"], asked.told.get("shipment_id")
-    with asked.here.engine.connect() as connection:
+    with asked.here.reading(asked.by) as connection:
         found = _shipments(connection, order_id)
         if not found and find(connection, ORDER, order_id) is None:
             raise not_found("order", order_id)

@@ -113,7 +113,7 @@ class _Sent:
 def list_own_orders(here: Here, by: Who, paging: Paged, lifecycle: Lifecycle | None = None) -> Page[OrderView]:
     """The dealer's orders, the newest first."""
     assert by.id is not None
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(OrderView, *newest(connection, ORDER, paging, owned_by(by.id), *with_status(lifecycle)), by)
 
 
@@ -211,7 +211,7 @@ def _shop(here: House, by: Actor, person: Person, sent: _Sent) -> Shop:
     assert isinstance(person.state, Customer)
     skus = {line.sku for line in sent.lines}
     at = now()
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         products = found_among(connection, PRODUCT, map(product_id, skus))
         stocks = found_among(connection, STOCK, (stock_id(sku, MAIN) for sku in skus))
         ids = [dealer_price_list_id(by.id), *map(tier_price_list_id, get_args(DealerTier))]

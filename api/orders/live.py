@@ -47,8 +47,8 @@ def order_stream(
 ) -> EventStream:
     """A stream of an order's states, each as `told` puts it; raises Refusal when the order is not the caller's."""
     refuse_full(here.live)
-    with here.engine.connect() as connection:
-        admission = admitted(connection, claims, by, now())
+    admission = admitted(here.engine, claims, by, now())
+    with here.reading(by) as connection:
         seen(connection, ORDER, order_id, by)
     order, interest = _look(here, by, order_id, told), Interest(about=order_id)
 
@@ -74,7 +74,7 @@ def _look(here: House, by: Actor, order_id: UUID, told: Callable[[Row[Order]], s
     """A question to ask again and again: the order's version, and how it is told."""
 
     def look() -> tuple[int, str]:
-        with here.engine.connect() as connection:
+        with here.reading(by) as connection:
             row = seen(connection, ORDER, order_id, by)
         return row.version, told(row)
 

@@ -33,14 +33,14 @@ def list_orders(
     """Orders, the newest first: buyers their own, staff all."""
     whose = by.id if by.is_buyer() else customer_id
     where = [*with_status(lifecycle), *([] if whose is None else [owned_by(whose)])]
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(OrderView, *newest(connection, ORDER, paging, *where), by)
 
 
 @ROUTER.get("/{order_id}")
 def show_order(here: Here, by: Who, response: Response, order_id: UUID) -> OrderView:
     """One order with its lines."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(OrderView, seen(connection, ORDER, order_id, by), by, response)
 
 

@@ -163,7 +163,7 @@ def _account(
     profile = told or {"name": buyer.name, "email": buyer.email, "phone": buyer.phone}
     draft = blank_address(who) | dict(address or {})
     status = 422 if errors else 200
-    with here.engine.connect() as connection:
+    with here.reading(who.by) as connection:
         sessions = sessions_of(connection, who.customer_id, now())
     return page(
         request,

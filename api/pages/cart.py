@@ -28,7 +28,7 @@ def show_cart(request: Request, here: Here, who: Visit) -> Response:
     basket = present(here, who)
     if any(line.has_new_price for line in basket.lines):
         who.carry(noted(who.cart, basket))
-    removed = who.cart.removed and _name(here, who.cart.removed.sku)
+    removed = who.cart.removed and _name(here, who, who.cart.removed.sku)
     return page(request, "orders/cart.html", basket=basket, removed=removed, quantity_max=QUANTITY_MAX)
 
 
@@ -44,7 +44,7 @@ def put_in(here: Here, who: Visit, fields: Form) -> Response:
         return to("/cart")
     who.carry(cart)
     pieces = f"{quantity:,} pieces" if quantity > 1 else "1 piece"
-    who.tell("good", f"{pieces} of {_name(here, sku)} put into your cart.")
+    who.tell("good", f"{pieces} of {_name(here, who, sku)} put into your cart.")
     return to("/cart")
 
 
@@ -88,7 +88,7 @@ def fit_to_stock(here: Here, who: Visit, fields: Form) -> Response:
 
 def present(here: House, who: Visitor) -> Basket:
     """The visitor's cart as it stands now."""
-    with here.engine.connect() as connection:
+    with here.reading(who.by) as connection:
         return basket_of(connection, here, who.cart, who.customer, now())
 
 
@@ -108,7 +108,7 @@ def _with_more(here: House, who: Visitor, sku: str, quantity: int) -> Cart:
     if wanted > QUANTITY_MAX:
         raise Wrong({"quantity": f"More than {QUANTITY_MAX:,} pieces are beyond this shop; write to us."})
     cart = who.cart.with_line(CartLine(sku, wanted, before.seen_price if before else ZERO))
-    with here.engine.connect() as connection:
+    with here.reading(who.by) as connection:
         basket = basket_of(connection, here, cart, who.customer, now())
     line = next(one for one in basket.lines if one.sku == sku)
     if not line.is_sold:
@@ -116,8 +116,8 @@ def _with_more(here: House, who: Visitor, sku: str, quantity: int) -> Cart:
     return cart.with_line(CartLine(sku, wanted, line.price))
 
 
-def _name(here: House, sku: str) -> str:
-    with here.engine.connect() as connection:
+def _name(here: House, who: Visitor, sku: str) -> str:
+    with here.reading(who.by) as connection:
         found = found_among(connection, PRODUCT, [product_id(sku)])
     return found[product_id(sku)].state.name if found else sku
 

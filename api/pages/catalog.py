@@ -10,10 +10,11 @@ from math import ceil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
+from api.actor import Actor
+from api.auth.enter import NOBODY
 from api.category.commands import dealer_price_list_id, tier_price_list_id
 from api.category.policy import PriceBook, price_book
 from api.category.reports import best_sellers
@@ -58,8 +59,9 @@ def open_shop(request: Request, here: Here, who: Visit) -> Shop:
     customer = who.customer or Customer()
     is_dealer, at = customer.user_type == "dealer", now()
     catalog: Catalog = request.app.state.catalog
-    with here.engine.connect() as connection:
-        items, book = catalog.items(connection), _book(connection, here, customer)
+    with here.reading(NOBODY) as connection:  # one catalog for all who look: what is on sale
+        items = catalog.items(connection)
+    book = _book(here, who.by, customer)
     best = _best(request, here)
     rank = {sku: place for place, sku in enumerate(best)}
     offers = [offer_of(item, book, at, here.rules.tax_rate, is_dealer=is_dealer) for item in items]
@@ -171,12 +173,13 @@ def _others(offer: Offer, choice: Choice, offers: Sequence[Offer]) -> list[Offer
     return in_order(fitting, choice)[:3]
 
 
-def _book(connection: Connection, here: House, customer: Customer) -> PriceBook:
+def _book(here: House, by: Actor, customer: Customer) -> PriceBook:
     on = calendar_date(now(), here.rules.time_zone)
     if customer.dealer_status != "approved" or customer.id is None:
         return price_book(customer, (), on)
     ids = [dealer_price_list_id(customer.id), *([tier_price_list_id(customer.tier)] if customer.tier else [])]
-    return price_book(customer, [row.state for row in found_among(connection, PRICE_LIST, ids).values()], on)
+    with here.reading(by) as connection:
+        return price_book(customer, [row.state for row in found_among(connection, PRICE_LIST, ids).values()], on)
 
 
 def _best(request: Request, here: House) -> Sequence[str]:

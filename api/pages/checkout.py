@@ -150,7 +150,7 @@ def _onward(here: House, who: Visitor, order: Order) -> Response:
 
 def _order(here: House, who: Visitor) -> Order | None:
     """The order that this cart became, if it did."""
-    with here.engine.connect() as connection:
+    with here.reading(who.by) as connection:
         row = find(connection, ORDER, order_id_of(who.cart))
     return row.state if row is not None and row.owner_id == who.customer_id else None
 

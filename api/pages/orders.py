@@ -37,7 +37,7 @@ Cursor = Annotated[str | None, Query(max_length=1_000)]
 def list_orders(request: Request, here: Here, who: Visit, cursor: Cursor = None) -> Response:
     """The buyer's orders, the newest first."""
     whose = owned_by(who.customer_id)
-    with here.engine.connect() as connection:
+    with here.reading(who.by) as connection:
         rows, following = newest(connection, ORDER, Paging(request, PAGE_SIZE, cursor), whose)
     at = now()
     orders = [(row.state, standing_of(row.state, at)) for row in rows]
@@ -47,7 +47,7 @@ def list_orders(request: Request, here: Here, who: Visit, cursor: Cursor = None)
 @ROUTER.get("/orders/{reference}")
 def show_order(request: Request, here: Here, who: Visit, reference: str) -> Response:
     """One order: where it is, its story, its lines, its invoices."""
-    with here.engine.connect() as connection:
+    with here.reading(who.by) as connection:
         row = _order(connection, who, reference)
         told = _told(connection, here, row)
     return page(request, "orders/order.html", **told)
@@ -56,12 +56,12 @@ def show_order(request: Request, here: Here, who: Visit, reference: str) -> Resp
 @ROUTER.get("/orders/{reference}/stream")
 def stream_order(here: Here, who: Visit, reference: str) -> Response:
     """The part of the order's page that moves, sent again whenever it does."""
-    with here.engine.connect() as connection:
+    with here.reading(who.by) as connection:
         order_id = _order(connection, who, reference).id
     template = templates(here.settings.time_zone).get_template("orders/order_now.html")
 
     def told(row: Row[Order]) -> str:
-        with here.engine.connect() as connection:
+        with here.reading(who.by) as connection:
             return template.render(_told(connection, here, row))
 
     assert who.claims is not None, "the order was found, so it is theirs"
@@ -71,7 +71,7 @@ def stream_order(here: Here, who: Visit, reference: str) -> Response:
 @ROUTER.get("/orders/{reference}/pay")
 def go_to_payment(here: Here, who: Visit, reference: str) -> Response:
     """To where the rest of the order is paid."""
-    with here.engine.connect() as connection:
+    with here.reading(who.by) as connection:
         order = _order(connection, who, reference).state
     address = pay_address(here, order, now())
     if address is None:
@@ -82,7 +82,7 @@ def go_to_payment(here: Here, who: Visit, reference: str) -> Response:
 @ROUTER.post("/orders/{reference}/cancel")
 def cancel(here: Here, who: Visit, fields: Form, reference: str) -> Response:  # noqa: ARG001 - the form's proof is enough
     """Call the order off, while that is allowed."""
-    with here.engine.connect() as connection:
+    with here.reading(who.by) as connection:
         row = _order(connection, who, reference)
     try:
         do(here, who, CancelOrder(order_id=row.id, reason="cancelled by the buyer"))

@@ -9,12 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.house import Here, House
-from api.orders.state import ORDER
 from api.pages.mishaps import mishap
 from api.pages.render import page
 from api.pages.visitor import Form, Visit, to
-from api.reading import find
-from api.receivables.paying import settle_webhook
+from api.receivables.paying import asked_order, settle_webhook
 from api.receivables.payment_port import Intent, IntentRefused, opened
 from api.receivables.sandbox import Sandbox, outcome_of
 from warehouse.clock import now
@@ -62,10 +60,9 @@ def _intent(here: House, token: str) -> Intent:
 
 
 def _page(request: Request, here: House, intent: Intent, token: str, error: str | None = None) -> Response:
-    with here.engine.connect() as connection:
-        row = find(connection, ORDER, intent.order_id)
-    rest = row.state.due - row.state.net_paid if row else Decimal(0)
-    waits = row is not None and row.state.lifecycle not in {"cancelled", "expired"} and not row.state.has_lapsed(now())
+    order = asked_order(here, intent.order_id)
+    rest = order.due - order.net_paid if order else Decimal(0)
+    waits = order is not None and order.lifecycle not in {"cancelled", "expired"} and not order.has_lapsed(now())
     return page(
         request,
         "receivables/pay.html",

@@ -28,8 +28,7 @@ _HEADERS = {"Content-Disposition": 'attachment; filename="about-you.json"', "Cac
 @ROUTER.get("/account/data")
 def download(here: Here, who: Visit) -> Response:
     """Everything that is held about the buyer, as a file."""
-    with here.engine.connect() as connection:
-        told = portrait(connection, who.customer_id)
+    told = portrait(here.engine, who.customer_id)
     body = json.dumps(told, indent=2, ensure_ascii=False)
     return Response(body, media_type="application/json", headers=_HEADERS)
 
@@ -46,7 +45,7 @@ def erase(request: Request, here: Here, who: Visit, fields: Form) -> Response:
     at, customer_id = now(), who.customer_id
     assert who.claims is not None, "a buyer came by a session"
     try:
-        with here.engine.connect() as connection:
+        with here.reading(who.by) as connection:
             refuse_unconfirmed(connection, who.claims, fields.get("password", ""), at)
             refuse_open_orders(connection, customer_id)
         command = EraseCustomer(customer_id=customer_id)

@@ -42,14 +42,14 @@ def list_suppliers(
 ) -> Page[SupplierView]:
     """Suppliers by name."""
     where = [state_text("name").icontains(search, autoescape=True)] if search else []
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(SupplierView, *by_text(connection, SUPPLIER, paging, "name", *where), by)
 
 
 @ROUTER.get("/suppliers/{supplier_id}")
 def show_supplier(here: Here, by: Who, response: Response, supplier_id: UUID) -> SupplierView:
     """One supplier."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(SupplierView, seen(connection, SUPPLIER, supplier_id, by), by, response)
 
 
@@ -65,14 +65,14 @@ def list_purchase_orders(
     where = [*with_status(status)]
     if supplier_id is not None:
         where.append(state_text("supplier_id") == str(supplier_id))
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return listed(PurchaseOrderView, *newest(connection, PURCHASE_ORDER, paging, *where), by)
 
 
 @ROUTER.get(_ORDER)
 def show_purchase_order(here: Here, by: Who, response: Response, purchase_order_id: UUID) -> PurchaseOrderView:
     """One purchase order."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         return shown(PurchaseOrderView, seen(connection, PURCHASE_ORDER, purchase_order_id, by), by, response)
 
 

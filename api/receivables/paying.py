@@ -29,6 +29,8 @@ from warehouse.events.event import Ref
 from warehouse.ids import named
 from warehouse.log.append import receipts
 
+_PAYMENTS = system("payments")
+"""Who acts on a processor's word: its signature is what lets it in, and no caller of ours is behind it."""
 Result = Literal["paid", "kept_on_account", "declined"]
 _NOT_FOR_THE_ORDER = frozenset({"order_expired", "order_cancelled", "order_not_found"})
 _RECORDED = frozenset({"payment_exists", "provider_payment_taken"})
@@ -46,6 +48,13 @@ class Settled:
 def providers(here: House) -> Mapping[str, PaymentProvider]:
     """The processors this house takes money through, by name."""
     return {Sandbox.name: Sandbox(here.mac_key)} if here.settings.takes_test_payments else {}
+
+
+def asked_order(here: House, order_id: UUID) -> Order | None:
+    """The order that a signed payment intent is about; the intent is the right to see what is to be paid for it."""
+    with here.reading(_PAYMENTS) as connection:
+        row = find(connection, ORDER, order_id)
+    return None if row is None else row.state
 
 
 def provider_named(name: str, here: House) -> PaymentProvider:
@@ -70,7 +79,7 @@ def settle(here: House, provider: PaymentProvider, event: PaymentEvent, at: date
     if isinstance(event, PaymentDeclined):
         return Settled("declined", f"{event.reason} Nothing was paid; you can try again.")
     _refuse_mismatch(here, event)
-    with here.engine.connect() as connection:
+    with here.reading(_PAYMENTS) as connection:
         order = find(connection, ORDER, event.intent.order_id)  # first: whoever paid it just now left a receipt too
         before = receipts(connection, [_command_id(provider, event, result) for result in ("paid", "kept_on_account")])
     if before:
@@ -105,7 +114,7 @@ def _receive(here: House, provider: PaymentProvider, event: PaymentSucceeded, at
     said = f"{provider.name} {event.reference} {event.amount} {event.currency}"
     id = _command_id(provider, event, result)
     try:
-        handled = handle(here.engine, Request(command, id, system("payments"), at, answer, said=said), here.rules)
+        handled = handle(here.engine, Request(command, id, _PAYMENTS, at, answer, said=said), here.rules)
     except Refusal as refusal:
         if refusal.code not in _RECORDED:  # by hand, or by the same message at the same moment
             raise

@@ -13,13 +13,16 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from api.actor import Actor
+from api.auth.enter import Who
 from api.customers.state import CUSTOMER
 from api.house import Here, House
 from api.reading import found_among
+from api.refusals import Refusal
 from api.views import routed
 from warehouse.clock import calendar_date, now
 from warehouse.lake.attach import LakeMissing
-from warehouse.lake.read import Answer, AsOf
+from warehouse.lake.read import Answer, AsOf, NotYours
 
 ROUTER = routed("/api/v1/ar/reports", "receivables")
 CUSTOMERS_MAX = 10_000  # of one aging report; the totals are over all
@@ -92,16 +95,17 @@ class RevenueReport(Report):
 @ROUTER.get("/aging")
 def report_aging(
     here: Here,
+    who: Who,
     as_of: Annotated[date | None, Query(description="A date of the company's calendar; none is today.")] = None,
     basis: Annotated[Basis | None, Query(description="The date an item ages from; none is the setting's.")] = None,
     limit: Annotated[int, Query(ge=1, le=CUSTOMERS_MAX, description="Customers listed.")] = 1_000,
 ) -> AgingReport:
     """Who owed what on a date: a fold of the log, valid for any past date."""
     on, by = as_of or _today(here), basis or here.settings.aging_basis
-    answer = _ask(here, _AGING, {"as_of": on, "basis": by})
+    answer = _ask(here, who, _AGING, {"as_of": on, "basis": by})
     rows = answer.frame.to_dicts()
     listed = rows[:limit]
-    names = _names(here, [UUID(str(row["customer_id"])) for row in listed])
+    names = _names(here, who, [UUID(str(row["customer_id"])) for row in listed])
     return AgingReport(
         **_as_of(answer.as_of),
         as_of=on,
@@ -114,6 +118,7 @@ def report_aging(
 @ROUTER.get("/revenue")
 def report_revenue(
     here: Here,
+    who: Who,
     since: Annotated[date | None, Query(description="First day; none is the first of this month.")] = None,
     until: Annotated[date | None, Query(description="Last day; none is today.")] = None,
 ) -> RevenueReport:
@@ -123,7 +128,7 @@ def report_revenue(
     if not 0 <= (last - first).days <= DAYS_MAX:
         wrong = {"type": "days", "loc": ("query", "since"), "msg": f"must be at most {DAYS_MAX} days before `until`"}
         raise RequestValidationError([wrong])
-    answer = _ask(here, _REVENUE, {"since": first, "until": last})
+    answer = _ask(here, who, _REVENUE, {"since": first, "until": last})
     days = tuple(DayOfRevenue(**row) for row in answer.frame.to_dicts())
     revenue: dict[str, Decimal] = {}
     for day in days:
@@ -131,9 +136,14 @@ def report_revenue(
     return RevenueReport(**_as_of(answer.as_of), since=first, until=last, revenue=revenue, days=days)
 
 
-def _ask(here: House, sql: str, parameters: Mapping[str, Any]) -> Answer:
+def _ask(here: House, by: Actor, sql: str, parameters: Mapping[str, Any]) -> Answer:
+    """Those who keep the ledger read what it stands on; anybody else what they work in, which is not enough."""
     try:
-        return here.lake.query(sql, parameters, functions=_READS)
+        return here.lake.query(sql, parameters, functions=_READS if by.works_in("receivables") else by.functions)
+    except NotYours as error:
+        raise Refusal(
+            "not_allowed", "These figures are for those who keep the ledger only.", kind="forbidden"
+        ) from error
     except LakeMissing as error:
         raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
 
@@ -152,9 +162,9 @@ def _total(currency: str, rows: Sequence[dict[str, Any]]) -> Ages:
     return Ages(currency=currency, **{name: sum((row[name] for row in own), Decimal(0)) for name in amounts})
 
 
-def _names(here: House, ids: Sequence[UUID]) -> dict[UUID, str]:
+def _names(here: House, by: Actor, ids: Sequence[UUID]) -> dict[UUID, str]:
     """The lake is pseudonymous: who the customers are is asked here."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         rows = found_among(connection, CUSTOMER, ids)
     return {id: row.state.name for id, row in rows.items() if not row.state.is_erased}
 

@@ -52,7 +52,7 @@ def list_invoices(
 ) -> Page[InvoiceView]:
     """Invoices, the newest first: buyers their own, staff all."""
     whose = by.id if by.is_buyer() else customer_id
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         invoices, following = newest_invoices(connection, paging, whose, only_open=status is not None)
     return Page[InvoiceView](items=tuple(invoices), next=following)
 
@@ -60,7 +60,7 @@ def list_invoices(
 @ROUTER.get(_INVOICE)
 def show_invoice(here: Here, by: Who, response: Response, invoice_id: UUID) -> InvoiceView:
     """One invoice and what is open on it."""
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         view = standing(connection, issued_invoice(connection, invoice_id, by))
     response.headers["ETag"] = f'"{view.version}"'
     return view
@@ -80,7 +80,7 @@ def show_own_account(here: Here, by: Who, response: Response) -> AccountView:
 
 
 def _account(here: Here, by: Actor, response: Response, customer_id: UUID) -> AccountView:
-    with here.engine.connect() as connection:
+    with here.reading(by) as connection:
         row = find(connection, ACCOUNT, account_id(customer_id))
     if row is None:
         raise not_found("account", customer_id)
@@ -89,7 +89,7 @@ def _account(here: Here, by: Actor, response: Response, customer_id: UUID) -> Ac
 
 def _issued(asked: Asked) -> InvoiceGenerated:
     """The invoice a door is about; an issued invoice never changes."""
-    with asked.here.engine.connect() as connection:
+    with asked.here.reading(asked.by) as connection:
         return issued_invoice(connection, asked.told["invoice_id"], asked.by)
 
 

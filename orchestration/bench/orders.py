@@ -51,8 +51,8 @@ class Round:
 def rows(orders: int = ORDERS) -> list[Figure]:
     """About half a minute: a house of its own, two rounds over HTTP, one by pgbench."""
     with own_house() as bench:
-        skus = [_skus(client) for client in range(CLIENTS)]
-        bench.stock([*_skus(_HOT), *(sku for own in skus for sku in own)], 10_000_000)
+        skus = [skus_of(client) for client in range(CLIENTS)]
+        bench.stock([*skus_of(_HOT), *(sku for own in skus for sku in own)], 10_000_000)
         dealers = bench.dealers(CLIENTS)
         tokens = [bench.token(dealer) for dealer in dealers]
         replayed, statements = _replayed(bench, tokens, skus, orders)
@@ -62,7 +62,7 @@ def rows(orders: int = ORDERS) -> list[Figure]:
             before = served.cpu_seconds()
             apart = _round(address, tokens, skus, orders)
             cpu_ms = (served.cpu_seconds() - before) / apart.orders * 1000
-            together = _round(address, tokens, [_skus(_HOT)] * CLIENTS, orders)
+            together = _round(address, tokens, [skus_of(_HOT)] * CLIENTS, orders)
     return [
         Figure("orders over HTTP, 8 clients, 5 lines each", apart.rate, "orders/s"),
         Figure("place order, p50", apart.quantile(50), "ms"),
@@ -76,7 +76,8 @@ def rows(orders: int = ORDERS) -> list[Figure]:
     ]
 
 
-def _skus(client: int | str) -> list[str]:
+def skus_of(client: int | str) -> list[str]:
+    """What a client orders, a piece of each."""
     return [f"B-{client}-{line}" for line in range(LINES)]
 
 
@@ -84,14 +85,15 @@ def _body(skus: Sequence[str]) -> dict[str, Any]:
     return {"lines": [{"sku": sku, "quantity": 1} for sku in skus]}
 
 
-def _bearer(token: str) -> dict[str, str]:
+def bearer(token: str) -> dict[str, str]:
+    """The header that says who asks."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def _round(address: str, tokens: Sequence[str], skus: Sequence[Sequence[str]], orders: int) -> Round:
     def client(token: str, own: Sequence[str]) -> list[float]:
-        with httpx.Client(base_url=address, headers=_bearer(token), timeout=60) as http:
-            return [_place(http, own) for _ in range(orders)]
+        with httpx.Client(base_url=address, headers=bearer(token), timeout=60) as http:
+            return [place(http, own) for _ in range(orders)]
 
     started = time.perf_counter()
     with ThreadPoolExecutor(len(tokens)) as pool:
@@ -100,7 +102,7 @@ def _round(address: str, tokens: Sequence[str], skus: Sequence[Sequence[str]], o
     return Round(orders * len(tokens), seconds, tuple(one for each in found for one in each))
 
 
-def _place(http: httpx.Client, skus: Sequence[str]) -> float:
+def place(http: httpx.Client, skus: Sequence[str]) -> float:
     """Place one order; ms until its answer."""
     started = time.perf_counter()
     answer = http.post("/api/v1/orders", json=_body(skus))
@@ -137,7 +139,7 @@ async def _note(
             with script.open("w") as file, _noting(app.state.house.engine) as said:
                 async with httpx.AsyncClient(transport=transport, base_url="http://bench") as http:
                     for _ in range(orders):
-                        await http.post("/api/v1/orders", json=_body(skus), headers=_bearer(token))
+                        await http.post("/api/v1/orders", json=_body(skus), headers=bearer(token))
                 count += sum(line not in {"begin", "commit", "rollback"} for line in said)
                 file.writelines(f"{line};\n" for line in said)
     return count

@@ -11,9 +11,11 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
+from api.actor import system
 from api.orders.commands import LINES_MAX
 from orchestration.bench.figure import Figure, at_most
 from orchestration.bench.served import Bench, own_house, serving
+from warehouse.log.asker import reading
 
 BUYERS, UNITS = 200, 10
 _SECONDS_MAX = 5.0
@@ -74,15 +76,16 @@ def _large(address: str, token: str, skus: Sequence[str]) -> tuple[dict[str, Any
 
 def _books(bench: Bench, order_id: str) -> tuple[int, int]:
     """(pieces left of the scarce SKU, transactions that wrote the large order and its reservations)."""
-    with bench.engine.connect() as connection:
+    with reading(bench.engine, system("bench")) as connection:
         left = connection.execute(_LEFT, {"sku": _SCARCE, "units": UNITS}).scalar_one()
         transactions = connection.execute(_TRANSACTIONS, {"order_id": order_id}).scalar_one()
     return left, transactions
 
 
 _LEFT = text("""
-    select :units - coalesce(sum((data ->> 'quantity')::int), 0)::int from jovey.events
+    select :units - coalesce(sum((data ->> 'quantity')::int), 0)::int from jovey.visible_events
      where event_type = 'inventory.reserved' and data ->> 'sku' = :sku""")
 _TRANSACTIONS = text("""
-    select count(distinct transaction_id::text) from jovey.events
-     where correlation_id = (select correlation_id from jovey.events where aggregate_id = :order_id and version = 1)""")
+    select count(distinct transaction_id::text) from jovey.visible_events
+     where correlation_id =
+           (select correlation_id from jovey.visible_events where aggregate_id = :order_id and version = 1)""")

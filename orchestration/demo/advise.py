@@ -24,6 +24,7 @@ from assets.lake import Lake
 from assets.rounds import look, work
 from warehouse import clock
 from warehouse.lake.read import Reader
+from warehouse.log.asker import reading
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
@@ -55,7 +56,7 @@ class HouseDesk:
     def call(self, id: UUID) -> Mapping[str, Any] | None:
         """The model call as recorded, or none."""
         try:
-            with self.engine.connect() as connection:
+            with reading(self.engine, self.by) as connection:
                 call = seen(connection, MODEL_CALL, id, self.by).state
         except Refusal:
             return None

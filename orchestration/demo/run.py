@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection, Engine, text
 
+from api.actor import system
 from api.auth.passwords import hashed, is_password_of, keep
 from api.rules import Rules
 from assets.lake import Lake
@@ -35,11 +36,13 @@ from orchestration.up import chosen_ports, environment_of, refuse_full_disk, up
 from warehouse import clock
 from warehouse.lake.read import Reader
 from warehouse.log.append import receipts
+from warehouse.log.asker import reading
 from warehouse.log.migrate import migrate
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
 
 SEED = 7
+_STORY = system("demo")
 _DERIVE_SECONDS_MAX = 600
 _LINES_OFF_TERMINAL = 6  # plain progress lines when nobody watches
 
@@ -112,7 +115,7 @@ def agreed_plan(
     if until is not None and until > yesterday:
         raise CannotDemo(f"The story is about the past: let it end on {yesterday} or before, not on {until}.")
     asked = Plan(SEED if seed is None else seed, until or yesterday, days, size, settings.time_zone, settings.currency)
-    with engine.connect() as connection:
+    with reading(engine, _STORY) as connection:
         begun = receipts(connection, [BEGUN]).get(BEGUN)
         if begun is None:
             _refuse_other_company(connection)
@@ -146,12 +149,12 @@ def derive(settings: Settings, database: Database) -> None:
 
 
 def _events_count(engine: Engine) -> int:
-    with engine.connect() as connection:
-        return int(connection.execute(text("select count(*) from jovey.events")).scalar_one())
+    with reading(engine, _STORY) as connection:
+        return int(connection.execute(text("select count(*) from jovey.visible_events")).scalar_one())
 
 
 def _refuse_other_company(connection: Connection) -> None:
-    if connection.execute(text("select exists (select from jovey.events)")).scalar():
+    if connection.execute(text("select exists (select from jovey.visible_events)")).scalar():
         raise CannotDemo(
             "This database holds a company of its own; name an empty one for the demo by JOVEY_HOME or DATABASE_URL."
         )

@@ -13,6 +13,7 @@ import polars as pl
 from rich.console import Console
 from sqlalchemy import Engine
 
+from api.actor import system
 from api.rules import rules_of
 from assets.hot_run import refresh
 from orchestration.imports.clerk import Clerk
@@ -24,6 +25,7 @@ from orchestration.imports.show import counting, show
 from orchestration.imports.source import read_lines
 from orchestration.imports.story import Story
 from warehouse.lake.read import Reader
+from warehouse.log.asker import reading
 from warehouse.log.migrate import migrate
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
@@ -102,10 +104,10 @@ def _refuse_foreign_ledger(settings: Settings) -> None:
 
 def _refuse_other_documents(engine: Engine) -> None:
     other = (
-        "select state->>'currency' from jovey.states "
+        "select state->>'currency' from jovey.visible_states "
         "where aggregate_type in ('product', 'order', 'account') and state->>'currency' <> %s limit 1"
     )
-    with engine.connect() as connection:
+    with reading(engine, system("import")) as connection:
         found = connection.exec_driver_sql(other, (CURRENCY,)).scalar()
     if found:
         raise CannotImport(f"This database holds documents in {found}; import the file, in {CURRENCY}, into another.")

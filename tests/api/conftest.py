@@ -32,9 +32,9 @@ def state(writer):
 
 
 @pytest.fixture
-def count(writer):
+def count(engine):
     def look(table):
-        with writer.connect() as connection:
+        with engine.connect() as connection:
             return connection.execute(text(f"select count(*) from jovey.{table}")).scalar_one()
 
     return look

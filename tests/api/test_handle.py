@@ -66,10 +66,10 @@ def ordered(writer):
 # one command
 
 
-def test_a_command_leaves_its_events_and_what_they_fold_to(writer, state):
+def test_a_command_leaves_its_events_and_what_they_fold_to(writer, state, engine):
     handled = handle(writer, asked(CREATE, by=Actor("staff", UUID(int=5))), RULES)
 
-    with writer.connect() as connection:
+    with engine.connect() as connection:
         event = connection.execute(text("select * from jovey.events")).one()
         stored = connection.execute(text("select * from jovey.states")).one()
     assert handled.response == {"id": str(PUMP), "version": 1}
@@ -96,11 +96,11 @@ def test_a_wish_that_changes_nothing_is_answered_and_remembered(writer, count):
     assert (same.response["version"], count("events"), count("command_receipts")) == (1, 1, 2)
 
 
-def test_facts_about_people_name_their_subject(writer):
+def test_facts_about_people_name_their_subject(writer, engine):
     handle(writer, asked(RegisterCustomer(customer_id=UUID(int=1), name="Eve")), RULES)
     handle(writer, asked(CREATE), RULES)
 
-    with writer.connect() as connection:
+    with engine.connect() as connection:
         subjects = connection.execute(text("select subject_id from jovey.events order by position")).scalars().all()
     assert subjects == [UUID(int=1), None]
 
@@ -253,19 +253,19 @@ def test_later_commands_of_a_batch_see_what_the_earlier_ones_did(state):
     assert state(PURCHASE_ORDER, ORDER).status == "sent"
 
 
-def test_a_stream_begins_with_its_first_event_of_a_batch(writer):
+def test_a_stream_begins_with_its_first_event_of_a_batch(writer, engine):
     handle_all(writer, [asked(CREATE), asked(price(205), at=NOON + timedelta(days=9))], RULES)
 
-    with writer.connect() as connection:
+    with engine.connect() as connection:
         stored = connection.execute(text("select created_at, updated_at from jovey.states")).one()
     assert tuple(stored) == (NOON, NOON + timedelta(days=9))
 
 
 @pytest.mark.usefixtures("ordered")
-def test_consequences_stand_in_the_same_transaction_and_name_their_cause(writer):
+def test_consequences_stand_in_the_same_transaction_and_name_their_cause(writer, engine):
     handle(writer, asked(ReceivePurchaseOrder(purchase_order_id=ORDER, receipt_id=UUID(int=1))), RULES)
 
-    with writer.connect() as connection:
+    with engine.connect() as connection:
         received, stocked = connection.execute(
             text("select *, transaction_id::text as xid from jovey.events order by position desc limit 2")
         ).all()[::-1]
@@ -327,10 +327,10 @@ def test_the_day_is_the_companys(writer, state):
     assert state(PURCHASE_ORDER, ORDER).number.startswith(f"PO-{date(2026, 3, 3):%y%m%d}-")
 
 
-def test_ids_of_events_follow_from_the_commands(writer):
+def test_ids_of_events_follow_from_the_commands(writer, engine):
     handle(writer, asked(CREATE), RULES)
 
-    with writer.connect() as connection:
+    with engine.connect() as connection:
         first = connection.execute(text("select id from jovey.events")).scalar_one()
     assert first != named("product", "JP-1")
     assert first.int >> 80 == asked(CREATE).id.int >> 80  # the command's time prefix keeps the index local

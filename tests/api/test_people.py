@@ -21,6 +21,7 @@ from warehouse.events.customers import CustomerRegistered
 from warehouse.events.event import Recorded, Ref
 from warehouse.ids import derived_at
 from warehouse.log.append import append
+from warehouse.log.asker import reading
 from warehouse.log.migrate import migrate
 from warehouse.log.people import NoMasterKey, People
 from warehouse.vault import WrongMasterKey
@@ -86,8 +87,8 @@ def test_all_people_of_a_list_are_met_by_one_query(writer):
     handle_all(writer, [registered(UUID(int=n), f"Name{n}") for n in range(1, 9)], RULES)
     sent = []
     event.listen(writer, "before_cursor_execute", lambda *told: sent.append(told[2]))
-    with writer.connect() as connection:
-        rows = connection.execute(text("select state::text from jovey.states")).scalars().all()
+    with reading(writer, system("test")) as connection:
+        rows = connection.execute(text("select state::text from jovey.visible_states")).scalars().all()
         shown = People(connection).reveal(rows)
     assert sorted(CUSTOMER.parse(one).name for one in shown) == [f"Name{n}" for n in range(1, 9)]
     assert len([one for one in sent if "person_keys" in one]) == 1
@@ -125,6 +126,8 @@ def test_another_master_key_says_so(database, writer):
     handle(writer, registered(), RULES)
     other = LocalMasterKey.derived(b"another secret of thirty-two bytes or so")
     engine = replace(database, master_key=lambda: other).engine("jovey_append")
-    with pytest.raises(WrongMasterKey), engine.connect() as connection:
-        People(connection).reveal(connection.execute(text("select state::text from jovey.states")).scalars().all())
+    with pytest.raises(WrongMasterKey), reading(engine, system("test")) as connection:
+        People(connection).reveal(
+            connection.execute(text("select state::text from jovey.visible_states")).scalars().all()
+        )
     engine.dispose()

@@ -9,21 +9,22 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from api.actor import Actor
+from api.actor import Actor, system
 from api.agents.commands import RejectDecision
 from api.fulfillment.commands import CountStock
 from dashboards.acts import act_in_words, told_of
+from warehouse.log.asker import reading
 
 
 def decided(house, id: str) -> str:
-    with house.engine.connect() as connection:
-        found = connection.execute(text("select state from jovey.states where aggregate_id = :id"), {"id": id})
+    with reading(house.engine, system("test")) as connection:
+        found = connection.execute(text("select state from jovey.visible_states where aggregate_id = :id"), {"id": id})
         return found.scalar_one()["status"]
 
 
 def purchase_orders(house) -> int:
-    with house.engine.connect() as connection:
-        count = text("select count(*) from jovey.events where event_type = 'purchase_order.created'")
+    with reading(house.engine, system("test")) as connection:
+        count = text("select count(*) from jovey.visible_events where event_type = 'purchase_order.created'")
         return connection.execute(count).scalar_one()
 
 

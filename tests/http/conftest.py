@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import Connection
 
 from api.actor import system
 from api.app import create_app
@@ -104,6 +106,10 @@ class Town:
     def send(self, command: Command, id: UUID | None = None) -> Mapping[str, Any]:
         request = Request(command, id or new_id(now()), system("town"), now())
         return handle(self.house.engine, request, self.house.rules).response
+
+    def everything(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees the whole log and all states, as the company itself."""
+        return self.house.reading(system("town"))
 
     def nobody(self) -> Caller:
         return Caller(self.app.state.client)

@@ -19,11 +19,11 @@ def asha(town):
 
 
 @pytest.fixture
-def nothing_written(town):
+def nothing_written(engine):
     """Runs the test's requests between two counts of the log and its receipts."""
 
     def count():
-        with town.house.engine.connect() as connection:
+        with engine.connect() as connection:
             return connection.execute(
                 text("select (select count(*) from jovey.events), (select count(*) from jovey.command_receipts)")
             ).one()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.bench import orders, oversell
+from orchestration.bench import orders, orders_without_rls, oversell
 
 
 def test_the_last_units_are_sold_once_whatever_the_rush():
@@ -20,3 +20,12 @@ def test_orders_are_measured_beside_the_same_sql_by_pgbench():
     ratio = figures["HTTP against pgbench"]
     assert 0 < ratio.ratio == ratio.value / ratio.against
     assert figures["CPU of the API per order"].value > 0
+
+
+def test_what_asking_who_is_there_costs_an_order_is_measured_with_and_without_policies():
+    figures = {figure.name: figure for figure in orders_without_rls.rows(orders=2, turns=1)}
+    whole, bare = figures["place order, one client, p50"].value, figures["the same with row-level security off"].value
+    assert figures["row-level security"].value == whole - bare
+    share = figures["authentication and row-level security, share of placing an order"]
+    assert share.against == 0.15
+    assert share.value >= figures["authentication"].value / whole

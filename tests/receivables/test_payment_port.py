@@ -63,12 +63,12 @@ class Till:
 
     @property
     def order(self):
-        with self.here.engine.connect() as connection:
+        with self.here.reading(system("till")) as connection:
             return find(connection, ORDER, self.order_id).state
 
     @property
     def account(self):
-        with self.here.engine.connect() as connection:
+        with self.here.reading(system("till")) as connection:
             row = find(connection, ACCOUNT, account_id(ASHA))
         return row and row.state
 

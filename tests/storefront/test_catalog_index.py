@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
+from api.auth.enter import NOBODY
 from api.category.commands import ChangePrice, DeactivateProduct, ReactivateProduct, product_id
 from api.fulfillment.commands import CountStock
 from api.pages.catalog_index import Catalog
@@ -25,7 +26,7 @@ def seen(shop):
     def look() -> dict[str, tuple[Decimal, int]]:
         views = []
         for catalog in catalogs:
-            with shop.house.engine.connect() as connection:
+            with shop.house.reading(NOBODY) as connection:
                 items = catalog.items(connection)
             views.append({one.product.sku: (one.product.base_price, one.available(now())) for one in items})
         assert views[0] == views[1]
@@ -84,7 +85,7 @@ def test_nothing_new_costs_one_statement_and_one_change_four(shop, count_stateme
     catalog = Catalog()
 
     def look() -> None:
-        with shop.house.engine.connect() as connection:
+        with shop.house.reading(NOBODY) as connection:
             catalog.items(connection)
 
     look()
@@ -100,7 +101,7 @@ def test_many_readers_during_many_changes_see_prices_that_were_true(shop):
 
     def read() -> None:
         while not over.is_set():
-            with shop.house.engine.connect() as connection:
+            with shop.house.reading(NOBODY) as connection:
                 price = next(
                     one for one in catalog.items(connection) if one.product.sku == "RIL-340"
                 ).product.base_price
@@ -118,7 +119,7 @@ def test_many_readers_during_many_changes_see_prices_that_were_true(shop):
         reader.join()
 
     assert wrong == []
-    with shop.house.engine.connect() as connection:
+    with shop.house.reading(NOBODY) as connection:
         last = next(one for one in catalog.items(connection) if one.product.sku == "RIL-340")
     assert last.product.base_price == prices[-1]
 

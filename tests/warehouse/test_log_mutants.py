@@ -361,7 +361,7 @@ def the_writers_role_needs_no_right_but_to_call(stage):
 
 def the_caller_s_own_tables_do_not_stand_in_for_the_log_s(stage):
     log, one = stage.writer(), stream()
-    log.exec_driver_sql("create temp table events as select * from jovey.events limit 0")
+    log.exec_driver_sql("create temp table events as select * from jovey.visible_events limit 0")
     append(log, [said(one)])
     assert log.exec_driver_sql("select count(*) from pg_temp.events").scalar_one() == 0
     log.rollback()

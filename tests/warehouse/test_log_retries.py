@@ -39,7 +39,8 @@ _NUMBERS = count(1)
 @pytest.fixture
 def impatient(database):
     """Writers' connections that are the first to notice a deadlock."""
-    conninfo = database.libpq("jovey_append", deadlock_timeout="10", lock_timeout="5000")
+    settings = {"deadlock_timeout": "10", "lock_timeout": "5000", "jovey.kind": "system"}
+    conninfo = database.libpq("jovey_append", **settings)
     known = {"master_key": database.master_key}
     creator = lambda: psycopg.connect(conninfo)  # noqa: E731
     engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=creator, execution_options=known)
@@ -52,7 +53,7 @@ def take_back(connection, code):
 
 
 def written(connection):
-    return connection.execute(text("select id from jovey.events order by position")).scalars().all()
+    return connection.execute(text("select id from jovey.visible_events order by position")).scalars().all()
 
 
 @pytest.mark.parametrize("code", [SERIALIZATION, DEADLOCK, LOCK_TIMEOUT, VERSION_CONFLICT])

@@ -23,11 +23,17 @@ ONE_MORE = "select gen_random_uuid() as id"
 VERBS = {
     "read events": "select * from jovey.events",
     "read states": "select * from jovey.states",
-    "read receipts, claims": "select * from jovey.command_receipts, jovey.unique_claims",
+    "read events as whom it says": "select * from jovey.visible_events",
+    "read states as whom it says": "select * from jovey.visible_states",
+    "read receipts": "select * from jovey.command_receipts",
+    "read claims": "select * from jovey.unique_claims",
     "read credentials": "select * from jovey.credentials, jovey.sessions, jovey.refresh_tokens",
     "read tail cuts": "select * from jovey.tail_cuts",
     "call append": APPEND,
     "call load": "select * from jovey.load('{}', '{}')",
+    "call peek, receipts": "select * from jovey.peek('{}'), jovey.receipts('{}')",
+    "disable row level security": "alter table jovey.states disable row level security",
+    "drop a policy": "drop policy their_own_to_buyers on jovey.states",
     "write tail cuts": "update jovey.tail_cuts set timeline_id = 1",
     "delete tail cuts": "delete from jovey.tail_cuts",
     "write states": "update jovey.states set version = 9",
@@ -139,11 +145,12 @@ def test_an_agent_has_no_right_but_to_read(scratch):
         assert connection.execute(groups).fetchall() == []
 
 
-def test_tables_and_functions_belong_to_the_owner_s_role(scratch):
-    """Owners may do anything to what they own; nobody works as jovey_owner."""
+def test_tables_and_functions_belong_to_the_owner_s_role_and_views_to_theirs(scratch):
+    """Owners may do anything to what they own; nobody works as jovey_owner or jovey_views."""
     others = """
         select relname from pg_class where relnamespace = 'jovey'::regnamespace and relkind in ('r', 'S', 'v')
-           and relowner <> 'jovey_owner'::regrole and relname not like 'alembic%'
+           and relowner <> (case relkind when 'v' then 'jovey_views' else 'jovey_owner' end)::regrole
+           and relname not like 'alembic%'
         union all
         select proname from pg_proc where pronamespace = 'jovey'::regnamespace and proowner <> 'jovey_owner'::regrole"""
     with psycopg.connect(scratch.libpq()) as connection:

@@ -85,8 +85,7 @@ def load(connection: Connection, *, shared: Iterable[UUID] = (), locked: Iterabl
 def peek(connection: Connection, ids: Iterable[UUID]) -> list[Loaded]:
     """As load(), without a lock: what it says may have changed by the time it is used."""
     rows = connection.exec_driver_sql(
-        "select aggregate_id, aggregate_type, version, state::text as state from jovey.states"
-        " where aggregate_id = any(%s::uuid[])",
+        "select aggregate_id, aggregate_type, version, state::text as state from jovey.peek(%s::uuid[])",
         (list(ids),),
     )
     return [Loaded(Ref(row.aggregate_type, row.aggregate_id), row.version, row.state) for row in rows]
@@ -95,7 +94,7 @@ def peek(connection: Connection, ids: Iterable[UUID]) -> list[Loaded]:
 def receipts(connection: Connection, command_ids: Iterable[UUID]) -> dict[UUID, tuple[bytes, Any]]:
     """Request hash and response of those commands that were answered before."""
     rows = connection.exec_driver_sql(
-        "select command_id, request_hash, response from jovey.command_receipts where command_id = any(%s::uuid[])",
+        "select command_id, request_hash, response from jovey.receipts(%s::uuid[])",
         (list(command_ids),),
     )
     return {row.command_id: (bytes(row.request_hash), row.response) for row in rows}

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from warehouse.log.people import claim_key
 from warehouse.postgres import Database
 
-ROLES = ("owner", "append", "read", "tail", "erase", "agent", "lake", "lake_read")
+ROLES = ("owner", "views", "append", "read", "tail", "erase", "agent", "lake", "lake_read")
 _MIGRATION_LOCK = 4_801_000  # any number that nothing else locks
 
 
@@ -70,7 +70,7 @@ def _create_role(connection: Connection, role: str) -> None:
         end $$""")
     connection.exec_driver_sql(f"""
         do $$ begin
-          if not pg_has_role(current_user, '{role}', 'member') then
+          if not pg_has_role(current_user, '{role}', 'usage') then
             execute format('grant {role} to %%I', current_user);
           end if;
         end $$""")

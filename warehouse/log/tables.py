@@ -1,4 +1,4 @@
-"""The log's tables as SQLAlchemy knows them, for reading; the DDL is in migrations/, the way in is append.py."""
+"""What people's queries read, as SQLAlchemy knows it: of the log and its states, what the asker may see (asker.py)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     Integer,
-    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -20,7 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 METADATA = MetaData(schema="jovey")
 
 events = Table(
-    "events",
+    "visible_events",
     METADATA,
     Column("position", BigInteger, primary_key=True),
     Column("aggregate_id", Uuid),
@@ -40,7 +39,7 @@ events = Table(
 )
 
 states = Table(
-    "states",
+    "visible_states",
     METADATA,
     Column("aggregate_id", Uuid, primary_key=True),
     Column("aggregate_type", String(50)),
@@ -50,15 +49,6 @@ states = Table(
     Column("status", String(40)),
     Column("created_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True)),
-)
-
-command_receipts = Table(
-    "command_receipts",
-    METADATA,
-    Column("command_id", Uuid, primary_key=True),
-    Column("request_hash", LargeBinary),
-    Column("response", JSONB),
-    Column("created_at", DateTime(timezone=True)),
 )
 
 unique_claims = Table(

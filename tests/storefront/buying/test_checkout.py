@@ -280,7 +280,7 @@ def test_a_payment_page_that_is_over_or_forged_says_so(shopper, monkeypatch, sho
     assert "has expired" in asha.text
 
 
-def test_no_card_number_reaches_the_log_or_the_house(shopper, shop, caplog, database):
+def test_no_card_number_reaches_the_log_or_the_house(shopper, shop, caplog, database, engine):
     with caplog.at_level(logging.DEBUG):
         asha = at_payment(shopper, shop.consumer()).submit("/checkout/place")
         asha.submit("/pay/.*", card=CARD)
@@ -290,7 +290,7 @@ def test_no_card_number_reaches_the_log_or_the_house(shopper, shop, caplog, data
     )
     from sqlalchemy import text
 
-    with shop.house.engine.connect() as connection:
+    with engine.connect() as connection:
         kept = connection.execute(text("select string_agg(data::text, '') from jovey.events")).scalar_one()
         answers = connection.execute(
             text("select string_agg(response::text, '') from jovey.command_receipts")
