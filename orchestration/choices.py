@@ -9,6 +9,7 @@ from sqlalchemy import text
 from api.auth.audit import OPERATOR, record, stream_of
 from warehouse.clock import now
 from warehouse.events.identity import Setting, SettingsChanged
+from warehouse.log.asker import reading
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
@@ -17,17 +18,18 @@ def record_choices(database: Database, settings: Settings) -> tuple[str, ...]:
     """The names of settings that are others than when they were last kept; before the company's first fact none are."""
     engine = database.engine("jovey_append", pool_size=1)
     try:
-        with engine.begin() as connection:
+        with reading(engine, OPERATOR) as connection:
             if not connection.execute(_HAS_BEGUN).scalar_one():
                 return ()
             kept = connection.execute(_LAST, {"stream": stream_of(OPERATOR)}).scalar_one_or_none()
-            told = told_of(settings)
-            before = {one["name"]: one["value"] for one in kept or ()}
-            changed = tuple(sorted(name for name in told.keys() | before.keys() if told.get(name) != before.get(name)))
-            if changed:
-                chosen = tuple(Setting(name=name, value=value) for name, value in sorted(told.items()))
+        told = told_of(settings)
+        before = {one["name"]: one["value"] for one in kept or ()}
+        changed = tuple(sorted(name for name in told.keys() | before.keys() if told.get(name) != before.get(name)))
+        if changed:
+            chosen = tuple(Setting(name=name, value=value) for name, value in sorted(told.items()))
+            with engine.begin() as connection:
                 record(connection, SettingsChanged(changed=changed, settings=chosen), OPERATOR, now())
-            return changed
+        return changed
     finally:
         engine.dispose()
 
@@ -41,7 +43,7 @@ def told_of(settings: Settings) -> Mapping[str, str]:
     }
 
 
-_HAS_BEGUN = text("select exists (select from jovey.events)")
+_HAS_BEGUN = text("select exists (select from jovey.visible_events)")
 _LAST = text("""
-    select data -> 'settings' from jovey.events
+    select data -> 'settings' from jovey.visible_events
      where aggregate_id = :stream and event_type = 'settings.changed' order by version desc limit 1""")

@@ -31,6 +31,7 @@ from orchestration.bench.served import Bench, own_house, serving
 from orchestration.bench.streams_listeners import Plan, Verdict
 from warehouse.clock import now
 from warehouse.ids import named, new_id
+from warehouse.log.asker import reading
 
 LISTENERS, SECONDS, EVENTS_PER_SECOND, STAY_SECONDS = 500, 30.0, 200, 30.0
 KINDS = {"all": ("events",), "competitor_price.": ("category",), "inventory.": ("fulfillment",)}
@@ -184,13 +185,13 @@ def _command(writer: int, number: int) -> Command:
 
 
 def _newest(bench: Bench) -> int:
-    with bench.engine.connect() as connection:
-        return int(connection.execute(text("select coalesce(max(position), 0) from jovey.events")).scalar_one())
+    with reading(bench.engine, system("bench")) as connection:
+        return int(connection.execute(text("select coalesce(max(position), 0) from jovey.visible_events")).scalar_one())
 
 
 def _happened(bench: Bench, since: int) -> dict[str, tuple[str, str, int]]:
     """Every event after a position: id to type, stream and place in it."""
-    wanted = text("select id, event_type, aggregate_id, version from jovey.events where position > :since")
-    with bench.engine.connect() as connection:
+    wanted = text("select id, event_type, aggregate_id, version from jovey.visible_events where position > :since")
+    with reading(bench.engine, system("bench")) as connection:
         rows = connection.execute(wanted, {"since": since}).all()
     return {str(row.id): (row.event_type, str(row.aggregate_id), row.version) for row in rows}

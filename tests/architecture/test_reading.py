@@ -17,6 +17,7 @@ BARE = {
     "pages/visitor.py",  # asks whose session it is, as everything in auth does
 }
 AS_THE_HOUSE = {
+    "auth/audit.py",  # names the operator who works at the command line; it reads nothing
     "customers/portrait.py",  # all that is held about a person, for themselves or in their name
     "live.py",  # the one tail; each listener is told what they may hear
     "receivables/paying.py",  # a processor's signed word, behind which no caller of ours stands
