@@ -6,13 +6,11 @@ like one whom we know. A try is counted before it is made, so that many at once 
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
-from starlette.requests import HTTPConnection
 
 from warehouse.log.people import master_of
 
@@ -94,20 +92,6 @@ def clear(connection: Connection, policy: Policy, what: str) -> None:
 def give_back(connection: Connection, tried: Try) -> None:
     """It was right: take this one off the count and no other, or one good account would pay for guesses at others."""
     connection.execute(_GIVE_BACK, {"key": tried.key, "until": tried.locked_until})
-
-
-def address_of(request: HTTPConnection) -> str:
-    """Where a request came from, as far as one household can choose it: of IPv6 the network of 64 bits."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
 
 
 def _key(connection: Connection, policy: Policy, what: str) -> bytes:

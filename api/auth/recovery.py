@@ -14,7 +14,7 @@ from api.actor import Actor
 from api.auth.audit import record
 from api.auth.enter import Who, state_of_caller
 from api.auth.letters import post_reset, post_verification
-from api.auth.lockout import ACCOUNT, LETTERS_FROM, LETTERS_TO, TooManyTries, address_of, clear, take
+from api.auth.lockout import ACCOUNT, LETTERS_FROM, LETTERS_TO, TooManyTries, clear, take
 from api.auth.one_time import holder_of, redeem, withdraw
 from api.auth.passwords import Password, hashed, keep
 from api.auth.routes import Secret, SecretBody
@@ -82,7 +82,7 @@ def send_reset(here: House, request: Request, email: str) -> None:
     at = now()
     too_many: TooManyTries | None = None
     with here.engine.begin() as connection:
-        take(connection, LETTERS_FROM, address_of(request), at)
+        take(connection, LETTERS_FROM, request.state.address, at)
         try:
             take(connection, LETTERS_TO, email.strip().lower(), at)
             post_reset(connection, email, here.settings, at)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from api.actor import Actor
 from api.auth.audit import record
 from api.auth.devices import device_of
-from api.auth.lockout import ACCOUNT, ADDRESS, TooManyTries, Try, address_of, forgive, give_back, take
+from api.auth.lockout import ACCOUNT, ADDRESS, TooManyTries, Try, forgive, give_back, take
 from api.auth.passwords import Credentials, credentials_of, hashed, keep_rehashed
 from api.auth.sessions import SESSION_LIFETIME, Opened, Person, open_session, person_of, revoke, revoke_all, revoke_own
 from api.auth.tokens import Claims
@@ -49,9 +49,9 @@ def sign_in(
     which no connection is held. Raises TooManyTries.
     """
     at = now()
-    tries, known = _counted(here, address_of(request), email, at)
+    tries, known = _counted(here, request.state.address, email, at)
     if not known.are_met_by(password):
-        _record_locks(here, tries, known.person_id, address_of(request), at)
+        _record_locks(here, tries, known.person_id, request.state.address, at)
         return None
     new_hash = hashed(password) if known.is_outdated else None
     assert known.person_id is not None, "nobody's credentials are never met"
