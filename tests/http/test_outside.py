@@ -180,6 +180,7 @@ def test_what_the_issuer_did_not_sign_for_us_is_refused(door, database):
         answer = ask(door, token)
         assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token"), kind
     assert counted(database, "select count(*) from jovey.events") == 0
+    assert ask(door, by_secret()).status_code == 200, "only what is named is wrong with the others"
 
 
 def test_what_needs_a_session_here_is_refused_in_words_and_signing_out_everywhere_works(door):
