@@ -117,6 +117,8 @@ def decide_account(account: Account, command: AccountCommand, given: Given) -> S
             refuse_unknown_customer(command.customer_id, given)
             return [] if account.is_held else [AccountHeld(customer_id=command.customer_id, reason=reason)]
         case ReleaseAccount(reason=reason):
+            if account.customer_id is None:
+                raise not_found("account", command.customer_id)
             return [AccountReleased(reason=reason)] if account.is_held else []
         case _:
             assert_never(command)
