@@ -227,11 +227,19 @@ class _Unit:
         raise AssertionError(f"{type(request.command).__name__} caused more than {CONSEQUENCES_MAX} consequences")
 
     def _decide(self, command: Command, request: Request) -> Sequence[Event]:
-        decider = DECIDERS[command.stream]
         self._hold(self._declared([command]))
-        if command is request.command:
-            _refuse_moved(request, self._held[command.ref.id].version)
-        return decider.decide(self._held[command.ref.id].now, command, self._given(command.ref, request))
+        held = self._held[command.ref.id]
+        expected = request.expected_version if command is request.command else None
+        moved = None if expected in {None, held.version} else _moved(held.ref, held.version, expected)
+        try:
+            events = DECIDERS[command.stream].decide(held.now, command, self._given(command.ref, request))
+        except Refusal as refusal:
+            if moved is not None and refusal.kind == "conflict":  # who may not know of it learns no version either
+                raise moved from refusal
+            raise
+        if moved is not None:
+            raise moved
+        return events
 
     def _record(self, event: Event, ref: Ref, request: Request, ordinal: int, cause: UUID) -> Recorded[Any]:
         held = self._held[ref.id]
@@ -280,7 +288,8 @@ class _Unit:
         if not shared and not locked:
             return
         missing = shared | locked
-        found = load(self._connection, shared=shared.keys() - locked.keys(), locked=locked)
+        rows = load(self._connection, shared=shared.keys() - locked.keys(), locked=locked)
+        found = [one for one in rows if one.ref == missing[one.ref.id]]  # a colleague's id names no supplier
         self._people.met_with(found)
         for loaded, shown in zip(found, self._people.reveal([one.state for one in found]), strict=True):
             if loaded.ref.id in self._peeked and self._peeked[loaded.ref.id][0] != loaded.version:
@@ -302,7 +311,7 @@ class _Unit:
             return self._held[id].now
         if id not in self._peeked:
             self._peeked[id] = (0, stream.initial)
-            for loaded in peek(self._connection, [id]):
+            for loaded in (one for one in peek(self._connection, [id]) if one.ref == stream.ref(id)):
                 self._peeked[id] = (loaded.version, stream.parse(*self._people.reveal([loaded.state])))
         return self._peeked[id][1]
 
@@ -348,12 +357,9 @@ def _refuse_hidden(request: Request) -> None:
         raise Refusal("reserved_words", f"No text may contain {MARK!r}.")
 
 
-def _refuse_moved(request: Request, version: int) -> None:
-    if request.expected_version not in {None, version}:
-        moved = (
-            f"The {request.command.stream.replace('_', ' ')} is at version {version}, not at {request.expected_version}"
-        )
-        raise Refusal("version_moved", f"{moved}; read it again and decide anew.", kind="moved")
+def _moved(ref: Ref, version: int, expected: int | None) -> Refusal:
+    where = f"The {ref.stream.replace('_', ' ')} is at version {version}, not at {expected}"
+    return Refusal("version_moved", f"{where}; read it again and decide anew.", kind="moved")
 
 
 def _answered_meanwhile(engine: Engine, ids: Sequence[UUID]) -> bool:
