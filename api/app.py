@@ -34,6 +34,7 @@ from api.docs_page import add_docs_page
 from api.faces import Faces
 from api.house import House
 from api.live import Live
+from api.methods import explain_methods
 from api.middleware import Porch, Tally
 from api.openapi import complete
 from api.pages.app import create_pages
@@ -91,11 +92,13 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         dependencies=[Depends(enter)],
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.tally = tally
     for router in _ROUTERS:
         app.include_router(router)
     explain_problems(app)
+    explain_methods(app)
     app.add_middleware(Faces, pages=pages, staff=StaffDoor(chosen.staff_port))
     app.add_middleware(Porch, tally=tally)
     _refuse_unlisted(app)

@@ -269,7 +269,8 @@ class _Unit:
     def _lookup(self, stream: Stream[Any], id: UUID) -> Any:
         if id not in self._held:
             raise AssertionError(f"{stream.name} {id} was read but not declared in reads()")
-        return self._held[id].now
+        held = self._held[id]
+        return held.now if held.ref == stream.ref(id) else stream.initial  # one id given twice names one thing
 
     def _declared(self, commands: Iterable[Command]) -> tuple[dict[UUID, Ref], dict[UUID, Ref]]:
         """All streams the commands declare, shared and locked; their own streams are locked."""

@@ -8,13 +8,29 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
 from api.access import DOORS
 from api.codes import FUNCTIONS, codes_of
+from api.openapi_schemas import made_exact, plainly_named
 from api.problem import MEDIA_TYPE, Problem, ProblemError
 
 _FUNCTION_OF_TAG = {name: name for name in FUNCTIONS} | {"dealers": "customers", "returns": "fulfillment"}
 _BULK = "/dealers/orders/bulk"
+_TAGS = {
+    "health": "For those who run the house: is it alive, is it ready, what has it done.",
+    "auth": "Sign in, stay signed in, sign out; who am I.",
+    "category": "Products, their prices and price lists, and the market around them.",
+    "customers": "Those who buy: they register and keep their profile, staff look them up.",
+    "dealers": "Those who buy to sell: their application, their terms, their prices and bulk orders.",
+    "orders": "From placing to the last piece, also as it happens.",
+    "fulfillment": "Stock, and each order's way through the warehouse.",
+    "returns": "What comes back, and what becomes of it.",
+    "receivables": "Invoices, payments, credit, and who owes what since when.",
+    "procurement": "Suppliers, and orders to them.",
+    "agents": "What software proposes, and what people decide on it.",
+    "events": "The log itself: every fact, as it was recorded and as it happens.",
+}
 _WRITES = {"post", "put", "delete"}
 _WHAT = {
     "400": "The body is not JSON.",
@@ -44,25 +60,29 @@ def _completed(app: FastAPI) -> dict[str, Any]:
     made = get_openapi(
         title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
     )
-    found = deepcopy(made)  # parts of it belong to the routes
+    found = plainly_named(deepcopy(made))  # parts of it belong to the routes
+    found["servers"] = [{"url": "/", "description": "Wherever this document was found."}]
+    found["tags"] = [{"name": name, "description": said} for name, said in _TAGS.items()]
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for model in (ProblemError, Problem):
         schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas[model.__name__].pop("$defs", None)
     for leftover in ("HTTPValidationError", "ValidationError"):
         schemas.pop(leftover, None)
+    streams = _streams(app)
     for path, item in found["paths"].items():
         for method, operation in item.items():
             callers = DOORS[method.upper(), path]
             operation["x-callers"] = str(callers)
             operation["responses"].pop("422", None)
             schemas.update(_lifted(operation))
-            for status, codes in _problems(path, method, operation):
+            for status, codes in _problems(path, method, operation, streams.get((method.upper(), path))):
                 operation["responses"][status] = _response(status, codes)
             if callers.anyone:
                 operation["security"] = [{}, *operation.get("security", [])]
             if method in _WRITES:
                 _name_headers(operation["responses"])
+    made_exact(found)
     return found
 
 
@@ -72,8 +92,20 @@ def _lifted(operation: dict[str, Any]) -> dict[str, Any]:
     return {name: one for content in contents for name, one in content["schema"].pop("$defs", {}).items()}
 
 
-def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tuple[str, Collection[str]]]:
-    """Every problem status of a door with its codes."""
+def _streams(app: FastAPI) -> dict[tuple[str, str], str]:
+    """The kind of stream that a door's command acts on."""
+    return {
+        (method, str(route.path)): command.stream
+        for route in iter_route_contexts(app.routes)
+        if (command := getattr(route.endpoint, "command", None)) is not None
+        for method in route.methods or ()
+    }
+
+
+def _problems(
+    path: str, method: str, operation: dict[str, Any], stream: str | None
+) -> Iterator[tuple[str, Collection[str]]]:
+    """Every problem status of a door with its codes; `stream` is what its command acts on, if it has one."""
     callers = DOORS[method.upper(), path]
     is_api = path.startswith("/api/")
     function = _FUNCTION_OF_TAG.get(operation["tags"][0]) if operation.get("tags") else None
@@ -95,7 +127,7 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tup
     if not callers.anyone or forbidden:
         yield "403", forbidden | (set() if callers.anyone else {"not_allowed"})
     if rules and writes_by_rules:
-        yield "404", rules["not_found"]
+        yield "404", rules["not_found"] | ({f"{stream}_not_found"} if stream else set())
         yield "409", rules["conflict"]
         yield "412", ["version_moved"]
         yield "503", ["busy"]

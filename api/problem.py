@@ -116,7 +116,6 @@ _HTTP_CODES: Mapping[int, tuple[str, str | None]] = {
     400: ("malformed_body", "The body cannot be read as JSON in UTF-8."),
     404: ("no_such_door", "There is nothing at this address; the list of all addresses is at /docs."),
     503: ("not_ready", None),
-    405: ("method_not_allowed", "This address exists, but not for this method."),
 }
 
 

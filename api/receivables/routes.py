@@ -85,7 +85,7 @@ def show_own_account(here: Here, by: Who, response: Response) -> AccountView:
     with here.engine.connect() as connection:
         row = find(connection, ACCOUNT, id)
     if row is None:
-        return AccountView.of(id, 0, replace(ACCOUNT.initial, customer_id=by.id, currency=here.rules.currency), by)
+        return AccountView.of(id, 0, replace(ACCOUNT.initial, customer_id=by.id), by)
     return shown(AccountView, row, by, response)
 
 
@@ -162,6 +162,7 @@ _invoice_door("/remind", SendReminder)
 write(
     ROUTER, "POST", f"{_INVOICE}/record-payment", ReceivePayment, PaymentView,
     supplied=["customer_id", "payment_id", "order_id"], build=_payment_of_invoice, answer=_as_payment, status=201,
+    name="RecordInvoicePayment",
 )  # fmt: skip
 write(
     ROUTER, "POST", f"{_INVOICE}/credit-note", IssueCreditNote, AccountView,

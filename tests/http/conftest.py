@@ -164,7 +164,8 @@ def village(server: Database, template: Database, tmp_path_factory: pytest.TempP
     with psycopg.connect(server.libpq(), autocommit=True) as connection:
         names = [sql.Identifier(own.name), sql.Identifier(template.name)]
         connection.execute(sql.SQL("create database {} template {}").format(*names))
-        app = create_app(Settings(home=tmp_path_factory.mktemp("village"), secret_key=KEY), own)
+        unhurried = {name: 10**6 for name in Settings.model_fields if name.endswith("_requests_per_minute_max")}
+        app = create_app(Settings(home=tmp_path_factory.mktemp("village"), secret_key=KEY, **unhurried), own)
         with TestClient(app) as client:
             app.state.client = client
             yield Town(app)
