@@ -32,6 +32,8 @@ _TAGS = {
     "events": "The log itself: every fact, as it was recorded and as it happens.",
 }
 _WRITES = {"post", "put", "delete"}
+_REFUSED_CREDENTIALS = {"/auth/login": ["wrong_credentials"], "/auth/refresh": ["refresh_token_refused"]}
+_WELL = {"200": "What was asked for, as it stands now.", "201": "It is made; this is it.", "204": "It is done."}
 _WHAT = {
     "400": "The body is not JSON.",
     "401": "The caller is not known.",
@@ -76,6 +78,9 @@ def _completed(app: FastAPI) -> dict[str, Any]:
             operation["x-callers"] = str(callers)
             operation["responses"].pop("422", None)
             schemas.update(_lifted(operation))
+            for status, said in _WELL.items():
+                if operation["responses"].get(status, {}).get("description") == "Successful Response":
+                    operation["responses"][status]["description"] = said
             for status, codes in _problems(path, method, operation, streams.get((method.upper(), path))):
                 operation["responses"][status] = _response(status, codes)
             if callers.anyone:
@@ -107,21 +112,18 @@ def _problems(
 ) -> Iterator[tuple[str, Collection[str]]]:
     """Every problem status of a door with its codes; `stream` is what its command acts on, if it has one."""
     callers = DOORS[method.upper(), path]
-    is_api = path.startswith("/api/")
     function = _FUNCTION_OF_TAG.get(operation["tags"][0]) if operation.get("tags") else None
     rules = codes_of("orders" if _BULK in path else function) if function else None
     if "requestBody" in operation:
         yield "400", ["malformed_json", "malformed_body"]
         yield "413", ["body_too_large"]
-    if is_api:
-        signs_in = path.endswith(("/login", "/refresh"))
-        own = {"/login": "wrong_credentials", "/refresh": "refresh_token_refused"}
-        more = [own["/" + path.rpartition("/")[2]]] if signs_in else []
-        yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"]), *more]
+    own = _REFUSED_CREDENTIALS.get(path.removeprefix("/api/v1"), [])
+    yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"]), *own]
     if "requestBody" in operation or operation.get("parameters"):
         yield "422", ["invalid_request"]
     writes_by_rules = rules is not None and method in _WRITES and not path.endswith("/preview")
-    forbidden = set(rules["forbidden"]) if rules and writes_by_rules else set()
+    forbidden = {"csrf_token_missing"} if method in _WRITES else set()
+    forbidden |= rules["forbidden"] if rules and writes_by_rules else set()
     if path.endswith("/auth/password"):
         forbidden.add("wrong_password")
     if not callers.anyone or forbidden:
