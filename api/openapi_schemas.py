@@ -96,5 +96,4 @@ def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
     branches = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
     if len(branches) != 1 or len(schema["anyOf"]) == 1:
         return schema
-    rest = {name: one for name, one in schema.items() if name != "anyOf"}
-    return branches[0] | rest
+    return {**branches[0], **{name: one for name, one in schema.items() if name != "anyOf"}}
