@@ -55,6 +55,7 @@ from api.live import Live
 from api.mail.postman import Postman
 from api.mail.smtp import Smtp
 from api.manners import refuse_malformed_key, wait_for_position
+from api.methods import explain_methods
 from api.middleware import Porch, Tally
 from api.openapi import complete
 from api.pages.app import create_pages
@@ -125,11 +126,13 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         dependencies=[Depends(enter), Depends(count_caller), Depends(refuse_malformed_key), Depends(wait_for_position)],
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.tally = tally
     for router in _ROUTERS:
         app.include_router(router)
     explain_problems(app)
+    explain_methods(app)
     _surround(app, pages, chosen, tally)
     _refuse_unlisted(app)
     complete(app)

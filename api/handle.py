@@ -20,7 +20,7 @@ from api.actor import Actor
 from api.command import Command
 from api.functions import DECIDERS, REACTIONS, STREAMS
 from api.given import Given
-from api.refusals import Refusal, not_found
+from api.refusals import Refusal
 from api.rules import Rules
 from api.stream import Stream
 from warehouse.events.event import Event, Recorded, Ref
@@ -172,7 +172,7 @@ class _Unit:
         self._rules = rules
         self._people = People(connection)
         self._held: dict[UUID, _Held] = {}
-        self._peeked: dict[UUID, tuple[int, str, Any]] = {}
+        self._peeked: dict[UUID, tuple[int, Any]] = {}
         self._recorded: list[Recorded[Any]] = []
 
     def answer_all(self, requests: Sequence[Request], fresh_ids: list[UUID]) -> list[Handled]:
@@ -227,14 +227,19 @@ class _Unit:
         raise AssertionError(f"{type(request.command).__name__} caused more than {CONSEQUENCES_MAX} consequences")
 
     def _decide(self, command: Command, request: Request) -> Sequence[Event]:
-        decider = DECIDERS[command.stream]
         self._hold(self._declared([command]))
         held = self._held[command.ref.id]
-        if held.ref.stream != command.stream:  # somebody named a thing of another kind
-            raise not_found(command.stream.replace("_", " "), command.ref.id)
-        if command is request.command:
-            _refuse_moved(request, held.version)
-        return decider.decide(held.now, command, self._given(command.ref, request))
+        expected = request.expected_version if command is request.command else None
+        moved = None if expected in {None, held.version} else _moved(held.ref, held.version, expected)
+        try:
+            events = DECIDERS[command.stream].decide(held.now, command, self._given(command.ref, request))
+        except Refusal as refusal:
+            if moved is not None and refusal.kind == "conflict":  # who may not know of it learns no version either
+                raise moved from refusal
+            raise
+        if moved is not None:
+            raise moved
+        return events
 
     def _record(self, event: Event, ref: Ref, request: Request, ordinal: int, cause: UUID) -> Recorded[Any]:
         held = self._held[ref.id]
@@ -265,9 +270,7 @@ class _Unit:
         if id not in self._held:
             raise AssertionError(f"{stream.name} {id} was read but not declared in reads()")
         held = self._held[id]
-        return (
-            held.now if held.stream is stream else stream.initial
-        )  # an id of another kind of thing names nothing here
+        return held.now if held.ref == stream.ref(id) else stream.initial  # one id given twice names one thing
 
     def _declared(self, commands: Iterable[Command]) -> tuple[dict[UUID, Ref], dict[UUID, Ref]]:
         """All streams the commands declare, shared and locked; their own streams are locked."""
@@ -286,7 +289,8 @@ class _Unit:
         if not shared and not locked:
             return
         missing = shared | locked
-        found = load(self._connection, shared=shared.keys() - locked.keys(), locked=locked)
+        rows = load(self._connection, shared=shared.keys() - locked.keys(), locked=locked)
+        found = [one for one in rows if one.ref == missing[one.ref.id]]  # a colleague's id names no supplier
         self._people.met_with(found)
         for loaded, shown in zip(found, self._people.reveal([one.state for one in found]), strict=True):
             if loaded.ref.id in self._peeked and self._peeked[loaded.ref.id][0] != loaded.version:
@@ -307,12 +311,10 @@ class _Unit:
         if id in self._held:
             return self._lookup(stream, id)
         if id not in self._peeked:
-            self._peeked[id] = (0, stream.name, stream.initial)
-            for loaded in peek(self._connection, [id]):
-                state = STREAMS[loaded.ref.stream].parse(*self._people.reveal([loaded.state]))
-                self._peeked[id] = (loaded.version, loaded.ref.stream, state)
-        _, kind, state = self._peeked[id]
-        return state if kind == stream.name else stream.initial
+            self._peeked[id] = (0, stream.initial)
+            for loaded in (one for one in peek(self._connection, [id]) if one.ref == stream.ref(id)):
+                self._peeked[id] = (loaded.version, stream.parse(*self._people.reveal([loaded.state])))
+        return self._peeked[id][1]
 
     def _write(self, answered: Sequence[Receipt]) -> Appended:
         changed = [held for held in self._held.values() if held.head > held.version]
@@ -356,12 +358,9 @@ def _refuse_hidden(request: Request) -> None:
         raise Refusal("reserved_words", f"No text may contain {MARK!r}.")
 
 
-def _refuse_moved(request: Request, version: int) -> None:
-    if request.expected_version not in {None, version}:
-        moved = (
-            f"The {request.command.stream.replace('_', ' ')} is at version {version}, not at {request.expected_version}"
-        )
-        raise Refusal("version_moved", f"{moved}; read it again and decide anew.", kind="moved")
+def _moved(ref: Ref, version: int, expected: int | None) -> Refusal:
+    where = f"The {ref.stream.replace('_', ' ')} is at version {version}, not at {expected}"
+    return Refusal("version_moved", f"{where}; read it again and decide anew.", kind="moved")
 
 
 def _answered_meanwhile(engine: Engine, ids: Sequence[UUID]) -> bool:

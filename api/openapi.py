@@ -8,15 +8,32 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
 from api.access import DOORS
 from api.codes import FUNCTIONS, codes_of
 from api.openapi_manners import add_manners, problems_of_manners
+from api.openapi_schemas import made_exact, plainly_named
 from api.problem import MEDIA_TYPE, Problem, ProblemError
 
 _FUNCTION_OF_TAG = {name: name for name in FUNCTIONS} | {"dealers": "customers", "returns": "fulfillment"}
 _BULK = "/dealers/orders/bulk"
+_TAGS = {
+    "health": "For those who run the house: is it alive, is it ready, what has it done.",
+    "auth": "Sign in, stay signed in, sign out; who am I.",
+    "category": "Products, their prices and price lists, and the market around them.",
+    "customers": "Those who buy: they register and keep their profile, staff look them up.",
+    "dealers": "Those who buy to sell: their application, their terms, their prices and bulk orders.",
+    "orders": "From placing to the last piece, also as it happens.",
+    "fulfillment": "Stock, and each order's way through the warehouse.",
+    "returns": "What comes back, and what becomes of it.",
+    "receivables": "Invoices, payments, credit, and who owes what since when.",
+    "procurement": "Suppliers, and orders to them.",
+    "agents": "What software proposes, and what people decide on it.",
+    "events": "The log itself: every fact, as it was recorded and as it happens.",
+}
 _WRITES = {"post", "put", "delete"}
+_WELL = {"200": "What was asked for, as it stands now.", "201": "It is made; this is it.", "204": "It is done."}
 _WHAT = {
     "400": "The body is not JSON.",
     "401": "The caller is not known.",
@@ -62,31 +79,42 @@ def _completed(app: FastAPI) -> dict[str, Any]:
     made = get_openapi(
         title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
     )
-    found = deepcopy(made)  # parts of it belong to the routes
+    found = plainly_named(deepcopy(made))  # parts of it belong to the routes
+    found["servers"] = [{"url": "/", "description": "Wherever this document was found."}]
+    found["tags"] = [{"name": name, "description": said} for name, said in _TAGS.items()]
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for model in (ProblemError, Problem):
         schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas[model.__name__].pop("$defs", None)
     for leftover in ("HTTPValidationError", "ValidationError"):
         schemas.pop(leftover, None)
+    streams = _streams(app)
     for path, item in found["paths"].items():
         for method, operation in item.items():
-            callers = DOORS[method.upper(), path]
-            operation["x-callers"] = str(callers)
-            operation["responses"].pop("422", None)
             schemas.update(_lifted(operation))
-            problems: dict[str, set[str]] = {}
-            for status, codes in (*_problems(path, method, operation), *_of_identity(path, method)):
-                problems.setdefault(status, set()).update(codes)
-            for status, codes in problems.items():
-                operation["responses"][status] = _response(status, codes)
-            if callers.anyone:
-                operation["security"] = [{}, *operation.get("security", [])]
-            if method in _WRITES:
-                _name_headers(operation["responses"])
-            if path.startswith("/api/"):
-                add_manners(method, operation)
+            _complete_door(path, method, operation, streams.get((method.upper(), path)))
+    made_exact(found)
     return found
+
+
+def _complete_door(path: str, method: str, operation: dict[str, Any], stream: str | None) -> None:
+    """Say of a door who may come in, all it can answer with, and the headers it takes and gives."""
+    callers = DOORS[method.upper(), path]
+    operation["x-callers"] = str(callers)
+    operation["responses"].pop("422", None)
+    for status, said in _WELL.items():
+        if operation["responses"].get(status, {}).get("description") == "Successful Response":
+            operation["responses"][status]["description"] = said
+    problems: dict[str, set[str]] = {}
+    for status, codes in (*_problems(path, method, operation, stream), *_of_identity(path, method)):
+        problems.setdefault(status, set()).update(codes)
+    operation["responses"] |= {status: _response(status, codes) for status, codes in problems.items()}
+    if callers.anyone:
+        operation["security"] = [{}, *operation.get("security", [])]
+    if method in _WRITES:
+        _name_headers(operation["responses"])
+    if path.startswith("/api/"):
+        add_manners(method, operation)
 
 
 def _lifted(operation: dict[str, Any]) -> dict[str, Any]:
@@ -95,24 +123,38 @@ def _lifted(operation: dict[str, Any]) -> dict[str, Any]:
     return {name: one for content in contents for name, one in content["schema"].pop("$defs", {}).items()}
 
 
-def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[tuple[str, Collection[str]]]:
-    """Every problem status of a door with its codes."""
-    callers = DOORS[method.upper(), path]
-    is_api = path.startswith("/api/")
+def _streams(app: FastAPI) -> dict[tuple[str, str], str]:
+    """The kind of stream that a door's command acts on."""
+    return {
+        (method, str(route.path)): command.stream
+        for route in iter_route_contexts(app.routes)
+        if (command := getattr(route.endpoint, "command", None)) is not None
+        for method in route.methods or ()
+    }
+
+
+def _problems(
+    path: str, method: str, operation: dict[str, Any], stream: str | None
+) -> Iterator[tuple[str, Collection[str]]]:
+    """Every problem status of a door with its codes; `stream` is what its command acts on, if it has one."""
+    callers, is_api = DOORS[method.upper(), path], path.startswith("/api/")
     function = _FUNCTION_OF_TAG.get(operation["tags"][0]) if operation.get("tags") else None
     rules = codes_of("orders" if _BULK in path else function) if function else None
     if "requestBody" in operation:
         yield "400", ["malformed_json", "malformed_body"]
         yield "413", ["body_too_large"]
+    yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"])]
     if is_api:
-        yield "401", ["invalid_token", "session_over", *([] if callers.anyone else ["not_signed_in"])]
         yield from problems_of_manners(method, operation)
+    elif "requestBody" in operation or operation.get("parameters"):
+        yield "422", ["invalid_request"]
     writes_by_rules = rules is not None and method in _WRITES and not path.endswith(("/preview", "/export"))
-    forbidden = set(rules["forbidden"]) if rules and writes_by_rules else set()
+    forbidden = {"csrf_token_missing"} if method in _WRITES else set()
+    forbidden |= rules["forbidden"] if rules and writes_by_rules else set()
     if not callers.anyone or forbidden:
         yield "403", forbidden | (set() if callers.anyone else {"not_allowed"})
     if rules and writes_by_rules:
-        yield "404", rules["not_found"]
+        yield "404", rules["not_found"] | ({f"{stream}_not_found"} if stream else set())
         yield "409", rules["conflict"]
         yield "412", ["version_moved"]
     elif "{" in path:

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.house import house
 
@@ -28,6 +28,8 @@ LIMIT_MAX = 200
 
 class Page(BaseModel, Generic[V]):
     """Some rows of a list, and the address of the next ones."""
+
+    model_config = ConfigDict(json_schema_extra={"description": "Some rows of a list, and the address of the next."})
 
     items: tuple[V, ...]
     next: str | None = Field(description="Address of the next page; none on the last.")

@@ -125,7 +125,6 @@ _HTTP_CODES: Mapping[int, tuple[str, str | None]] = {
     425: ("position_not_reached", None),
     429: ("too_many_requests", None),
     503: ("not_ready", None),
-    405: ("method_not_allowed", "This address exists, but not for this method."),
 }
 
 

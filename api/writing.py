@@ -22,7 +22,7 @@ from api.auth.enter import Who
 from api.command import Command
 from api.handle import Handled, Request, handle_all, kept_hash, request_hash
 from api.house import Here, House
-from api.refusals import Refusal
+from api.refusals import Refusal, not_found
 from api.views import View
 from warehouse.clock import now
 from warehouse.events.event import Ref
@@ -90,8 +90,9 @@ def write(
     beside: Callable[[Asked], Callable[[Connection], None]] | None = None,
     looks_up: bool = False,
     status: int = 200,
+    name: str | None = None,
 ) -> None:
-    """Open a door for a command.
+    """Open a door for a command, under its `name` or another where several doors lead to the same command.
 
     Path parameters bear the names of the command's fields; with `supplied` they are what the body leaves out; what is
     `optional`, or has a value in `defaults`, the caller may leave out. `build` makes the command from what was asked;
@@ -100,7 +101,8 @@ def write(
     before, and what it gives writes what belongs to the same transaction but is no fact.
     """
     in_path = re.findall(r"{(\w+)}", path)
-    body = body_of(command, {*in_path, *supplied}, optional, defaults or {})
+    known_as = name or command.__name__
+    body = body_of(command, {*in_path, *supplied}, optional, defaults or {}, f"{known_as}Body")
     made = build or (lambda asked: command(**asked.told))
     shown = answer or (lambda _: _as_view(view))
 
@@ -112,7 +114,7 @@ def write(
         return answered(here, handled.response, handled.transaction_id, status)
 
     door.command = command  # type: ignore[attr-defined]
-    door.__name__ = "".join(f"_{c.lower()}" if c.isupper() else c for c in command.__name__).lstrip("_")
+    door.__name__ = "".join(f"_{c.lower()}" if c.isupper() else c for c in known_as).lstrip("_")
     door.__signature__ = _signature(in_path, body, in_query=method == "DELETE")  # type: ignore[attr-defined]
     router.add_api_route(
         path, door, methods=[method], status_code=status, response_model=view, description=command.__doc__
@@ -120,7 +122,11 @@ def write(
 
 
 def body_of(
-    command: type[Command], supplied: Collection[str], optional: Collection[str], defaults: Mapping[str, Any]
+    command: type[Command],
+    supplied: Collection[str],
+    optional: Collection[str],
+    defaults: Mapping[str, Any],
+    title: str,
 ) -> type[BaseModel]:
     """A command's fields less those the door supplies, as the body of a request; unknown fields are refused."""
     fields: dict[str, Any] = {}
@@ -131,7 +137,7 @@ def body_of(
         elif name not in supplied:
             fields[name] = (kind, defaults.get(name, field.default))
     shape = ConfigDict(extra="forbid", frozen=True)
-    return create_model(f"{command.__name__}Body", __config__=shape, __doc__=command.__doc__, **fields)
+    return create_model(title, __config__=shape, __doc__=command.__doc__, **fields)
 
 
 def asked_of(
@@ -159,6 +165,8 @@ def perform(
     """
 
     def response(ref: Ref, version: int, state: Any) -> Mapping[str, Any]:
+        if version == 0:  # nothing followed, and nothing was there
+            raise not_found(ref.stream.replace("_", " "), ref.id)
         return answer(ref.id, version, state, asked.by).model_dump(mode="json", exclude_unset=True)
 
     try:

@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _offer(config, "proposals")
     _offer(config, "small_lake")
     _offer(config, "messages_api")
+    _offer(config, "doors")
 
 
 def _offer(config: pytest.Config, vocabulary: str) -> None:

@@ -188,7 +188,7 @@ def actors() -> Actors:
     return Actors()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def noon() -> datetime:
     """When commands come unless a test says otherwise."""
     return NOON

@@ -111,7 +111,7 @@ class Proposals:
         return ProposeDecision(**fields | told)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def proposals(noon: datetime) -> Proposals:
     """What agents propose."""
     return Proposals(noon)

@@ -17,13 +17,14 @@ from api.auth.sessions import Person, note_use, person_behind
 from api.auth.tokens import AgentClaims, Claims, InvalidToken, verified
 from api.customers.state import Customer, StaffMember
 from api.house import Here, House
+from api.methods import refuse_other_methods
 from api.refusals import Refusal, Unauthenticated
 from warehouse.clock import now
 
 NOBODY = Actor("anonymous")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = HTTPBearer(
-    auto_error=False, scheme_name="access token", description="From POST /api/v1/auth/login; lasts 15 minutes."
+    auto_error=False, scheme_name="access_token", description="From POST /api/v1/auth/login; lasts 15 minutes."
 )
 
 
@@ -31,6 +32,7 @@ def enter(
     request: Request, here: Here, token: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 ) -> Actor:
     """Who is calling, as the log will name them; raises when the door is not for them."""
+    refuse_other_methods(request)
     by = by_cookie(request, here) if token is None else _by_token(request, here, token.credentials)
     request.state.actor = by
     refuse_unless_included(by, DOORS[request.method, request.scope["route"].path])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -69,21 +70,22 @@ def show_invoice(here: Here, by: Who, response: Response, invoice_id: UUID) -> I
 @ROUTER.get("/ar/accounts/{customer_id}")
 def show_account(here: Here, by: Who, response: Response, customer_id: UUID) -> AccountView:
     """A customer's account: what is open, what is unapplied, what is committed."""
-    return _account(here, by, response, customer_id)
-
-
-@ROUTER.get("/dealers/account")
-def show_own_account(here: Here, by: Who, response: Response) -> AccountView:
-    """The dealer's own account."""
-    assert by.id is not None
-    return _account(here, by, response, by.id)
-
-
-def _account(here: Here, by: Actor, response: Response, customer_id: UUID) -> AccountView:
     with here.reading(by) as connection:
         row = find(connection, ACCOUNT, account_id(customer_id))
     if row is None:
         raise not_found("account", customer_id)
+    return shown(AccountView, row, by, response)
+
+
+@ROUTER.get("/dealers/account")
+def show_own_account(here: Here, by: Who, response: Response) -> AccountView:
+    """The dealer's own account; all zeros before the first order."""
+    assert by.id is not None
+    id = account_id(by.id)
+    with here.reading(by) as connection:
+        row = find(connection, ACCOUNT, id)
+    if row is None:
+        return AccountView.of(id, 0, replace(ACCOUNT.initial, customer_id=by.id), by)
     return shown(AccountView, row, by, response)
 
 
@@ -160,6 +162,7 @@ _invoice_door("/remind", SendReminder)
 write(
     ROUTER, "POST", f"{_INVOICE}/record-payment", ReceivePayment, PaymentView,
     supplied=["customer_id", "payment_id", "order_id"], build=_payment_of_invoice, answer=_as_payment, status=201,
+    name="RecordInvoicePayment",
 )  # fmt: skip
 write(
     ROUTER, "POST", f"{_INVOICE}/credit-note", IssueCreditNote, AccountView,

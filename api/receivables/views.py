@@ -99,7 +99,7 @@ class AccountView(View):
     """What a customer owes and has paid, at this moment."""
 
     customer_id: UUID
-    currency: str
+    currency: str | None = Field(description="Null before the first document or payment.")
     open_amount: Decimal = Field(description="Open on invoices.")
     unapplied_amount: Decimal = Field(description="Money and credit that stands against no invoice.")
     exposure: Decimal = Field(description="Open less unapplied, plus orders on credit not yet invoiced.")
@@ -116,7 +116,7 @@ class AccountView(View):
             id=id,
             version=version,
             customer_id=_known(state.customer_id),
-            currency=_known(state.currency),
+            currency=state.currency,
             open_amount=state.open_amount,
             unapplied_amount=state.unapplied_amount,
             exposure=state.exposure,

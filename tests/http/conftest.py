@@ -11,12 +11,15 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from psycopg import sql
 from sqlalchemy import Connection
 
 from api.actor import system
@@ -158,6 +161,21 @@ class Town:
 @pytest.fixture
 def town(app: FastAPI) -> Town:
     return Town(app)
+
+
+@pytest.fixture(scope="module")
+def village(server: Database, template: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A town within the test's own process, one for a whole file: thousands of requests without a socket between."""
+    own = server.sibling(f"village_{uuid4().hex}")
+    with psycopg.connect(server.libpq(), autocommit=True) as connection:
+        names = [sql.Identifier(own.name), sql.Identifier(template.name)]
+        connection.execute(sql.SQL("create database {} template {}").format(*names))
+        unhurried = {name: 10**6 for name in Settings.model_fields if name.endswith("_requests_per_minute_max")}
+        app = create_app(Settings(home=tmp_path_factory.mktemp("village"), secret_key=KEY, **unhurried), own)
+        with TestClient(app) as client:
+            app.state.client = client
+            yield Town(app)
+        connection.execute(sql.SQL("drop database {} with (force)").format(names[0]))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.access import DOORS
 from api.app import create_app
@@ -59,9 +60,45 @@ def test_every_reference_leads_somewhere(document):
     assert named <= set(schemas), named - set(schemas)
 
 
-def test_operations_have_names_of_their_own(document):
+def test_it_is_a_document_of_openapi(document):
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_operations_and_schemas_have_names_of_their_own_that_a_person_can_read(document):
     names = [operation["operationId"] for *_, operation in operations(document)]
     assert len(names) == len(set(names))
+    assert [name for name in names if not re.fullmatch("[a-z]+(_[a-z]+)*", name)] == []
+    assert [
+        name for name in document["components"]["schemas"] if not re.fullmatch(r"[A-Za-z]+(_[A-Za-z]+_)?", name)
+    ] == []
+
+
+def test_every_tag_is_explained_and_every_door_has_one(document):
+    used = {tag for *_, operation in operations(document) for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"] if tag["description"].endswith(".")}
+    assert all(len(operation["tags"]) == 1 for *_, operation in operations(document))
+
+
+def test_every_answer_says_in_its_own_words_what_it_is(document):
+    for method, path, operation in operations(document):
+        for status, response in operation["responses"].items():
+            assert response["description"].endswith("."), (method, path, status)
+            assert response["description"] != "Successful Response.", (method, path, status)
+
+
+def test_every_schema_is_explained(document):
+    schemas = document["components"]["schemas"]
+    assert [name for name, one in schemas.items() if "description" not in one and name != "JsonValue"] == []
+
+
+def test_no_parameter_is_null_and_every_decimal_has_a_form(document):
+    for method, path, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            assert {"type": "null"} not in parameter["schema"].get("anyOf", ()), (method, path, parameter["name"])
+    for name, schema in document["components"]["schemas"].items():
+        for field, one in schema.get("properties", {}).items():
+            kinds = {branch.get("type"): branch for branch in one.get("anyOf", ())}
+            assert "number" not in kinds or "pattern" in kinds["string"], (name, field)
 
 
 def test_codes_are_read_from_the_rules_and_what_they_set_in_motion():
