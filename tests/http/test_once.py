@@ -41,7 +41,7 @@ def different(answers):
     return {(one.status_code, json.dumps(one.json(), sort_keys=True), one.headers["etag"]) for one in answers}
 
 
-def test_twenty_orders_at_once_under_one_key_are_one_order_with_twenty_different(town, asha):
+def test_twenty_orders_at_once_under_one_key_are_one_order_with_twenty_equal_answers(town, asha):
     body = {"lines": [{"sku": "P-1", "quantity": 3}]}
     answers = at_once(asha, "POST", "/api/v1/orders", body, Idempotency_Key="cart 7")
     (answer,) = different(answers)

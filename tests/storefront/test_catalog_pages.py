@@ -9,7 +9,14 @@ import pytest
 
 from api.auth.cookies import SESSION_COOKIE, keep_session
 from api.auth.sessions import open_session
-from api.category.commands import CreatePriceList, DeactivateProduct, SetPriceListLine, dealer_price_list_id, product_id
+from api.category.commands import (
+    CreatePriceList,
+    CreateProduct,
+    DeactivateProduct,
+    SetPriceListLine,
+    dealer_price_list_id,
+    product_id,
+)
 from api.pages.catalog import PAGE_SIZE
 from warehouse.clock import calendar_date, now
 
@@ -57,6 +64,13 @@ def test_the_front_page_names_jobs_with_what_they_cost(page):
     assert "Fill the roof tank" in home
     assert "from $62.00" in home
     assert home.count('<li class="card">') == 5
+
+
+def test_the_front_page_stands_while_a_pump_has_no_figures_yet(shop, page):
+    shop.send(DeactivateProduct(product_id=product_id("TRN-510"), reason="gone"))
+    shop.send(CreateProduct(sku="TRN-600", name="Tern 600", category="pressure_pump", base_price=Decimal("180.00")))
+
+    assert "1 pump, from $180.00" in page("/")
 
 
 def test_the_list_shows_what_is_on_sale_pumps_first_and_nothing_that_left_the_catalog(shop, page):
