@@ -116,16 +116,10 @@ def decide_account(account: Account, command: AccountCommand, given: Given) -> S
         case HoldAccount(reason=reason):
             refuse_unknown_customer(command.customer_id, given)
             return [] if account.is_held else [AccountHeld(customer_id=command.customer_id, reason=reason)]
-        case ReleaseAccount():
-            return _release(account, command)
+        case ReleaseAccount(reason=reason):
+            return [AccountReleased(reason=reason)] if account.is_held else []
         case _:
             assert_never(command)
-
-
-def _release(account: Account, command: ReleaseAccount) -> Sequence[Event]:
-    if account.customer_id is None:
-        raise not_found("account", command.customer_id)
-    return [AccountReleased(reason=command.reason)] if account.is_held else []
 
 
 def reads_of_account(command: AccountCommand, peek: Peek) -> Reads:
