@@ -47,7 +47,7 @@ def test_nothing_put_right_where_nothing_was_is_not_found(village, sten):
 
 def test_an_account_can_be_held_before_its_first_order(village, sten):
     account = f"/api/v1/ar/accounts/{village.dealer('new').id}"
-    assert sten.get(account).status_code == 404
+    assert sten.get(account).status_code == sten.post(f"{account}/release", WHY).status_code == 404
     held = sten.post(f"{account}/hold", WHY)
     assert (held.status_code, held.json()["is_held"], held.json()["currency"]) == (200, True, None)
     assert sten.get(account).json() == held.json()

@@ -426,10 +426,6 @@ def test_no_more_credit_is_given_back_than_was_taken(history, shop):
     rest.when(on(shop, ReleaseCredit, **back, amount="20.00")).then()
 
 
-def test_an_account_that_was_never_opened_is_not_released(shop, history):
-    history.when(on(shop, ReleaseAccount, reason="paid")).refused("account_not_found", "not_found")
-
-
 def test_an_account_is_held_and_opened_again(history, shop):
     hold, release = on(shop, HoldAccount, reason="late"), on(shop, ReleaseAccount, reason="paid")
     opened = shop.opened(history)
