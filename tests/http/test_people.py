@@ -167,7 +167,7 @@ def test_another_ones_invoice_is_not_found(town):
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "invoice_not_found")
     assert other.get("/api/v1/ar/invoices").json()["items"] == []
-    assert other.get("/api/v1/dealers/account").json()["open_amount"] == "0"
+    assert other.get("/api/v1/dealers/account").json()["open_amount"] == "0.00"
 
 
 def test_a_search_goes_on_where_its_page_ended(town, monkeypatch):
