@@ -23,7 +23,7 @@ class Row:
     """A door, the callers it opens to, and a request that is well formed: `$name` stands for an id of the world.
 
     `is_own`: what is asked for belongs to a buyer, and other buyers find nothing. `answers` are the codes, next to
-    success and the refusals of rules, by which one sees that the caller came in.
+    success and the refusals of rules, by which one sees that the caller came in. `blind` may ask and find nothing.
     """
 
     method: str
@@ -34,6 +34,11 @@ class Row:
     query: str = ""
     answers: frozenset[str] = field(default=frozenset())
     is_slow: bool = False  # it hashes a password, which is meant to take its time
+    blind: frozenset[str] = frozenset()
+
+    @property
+    def ends_sessions(self) -> bool:
+        return self.path.endswith(("/logout", "/logout-everywhere"))
 
     @property
     def door(self) -> tuple[str, str]:
@@ -63,6 +68,7 @@ _WORDS = {
     "staff": STAFF,
     "software": AGENTS,  # the kind of caller; `agents` are the staff of that function
     "reorder": frozenset({"reorder agent"}),
+    "pricing": frozenset({"pricing agent"}),
     "deciding": frozenset({"agents", "procurement", "category"}),
 }
 
@@ -76,12 +82,16 @@ def row(
     query: str = "",
     answers: str = "",
     slow: bool = False,
+    blind: str = "",
 ) -> Row:
     method, path = door.split()
-    callers = frozenset[str]().union(*(_WORDS.get(word, {word}) for word in opens.split()))
-    assert callers <= _WORDS["anyone"], door
+    callers, seeing_nothing = (
+        frozenset[str]().union(*(_WORDS.get(word, {word}) for word in words.split())) for words in (opens, blind)
+    )
+    assert callers | seeing_nothing <= _WORDS["anyone"], door
     prefix = "" if path.startswith(("/health", "/metrics")) else "/api/v1"
-    return Row(method, prefix + path, callers, body, own, query, frozenset(answers.split()), slow)
+    seen_by = frozenset(answers.split())
+    return Row(method, prefix + path, callers, body, own, query, seen_by, slow, seeing_nothing - callers)
 
 
 WHY = {"reason": "it is time"}
@@ -94,6 +104,7 @@ ADDRESS = {
 }  # fmt: skip
 MONEY = {"amount": "1.00", "received_on": "2026-03-02"}
 PUT_AGAINST = {"invoice_id": "$invoice_id", "amount": "1.00"}
+SEEN = {"sku": "P-1", "competitor": "Acme", "price": "98.00", "observed_on": "2026-03-01"}
 SALES = "orders customers"
 CALL = {
     "request_hash": "f" * 64, "function": "procurement", "model": "m", "request": "{}", "response": "{}", "status": 200,
@@ -103,13 +114,21 @@ ROWS = (
     row("GET /health/ready", "anyone"),
     row("GET /metrics", "anyone"),
     # auth
-    row("POST /auth/login", "anyone", {"email": "x@example.com", "password": "no"}, answers="wrong_credentials",
-        slow=True),
+    row("POST /auth/login", "anyone", {"email": "x@example.com", "password": "no"},
+        answers="wrong_credentials too_many_tries", slow=True),
     row("POST /auth/refresh", "anyone", {"refresh_token": "no"}, answers="refresh_token_refused"),
     row("POST /auth/logout", "buyers staff"),
-    row("GET /auth/me", "buyers staff"),
+    row("POST /auth/logout-everywhere", "buyers staff"),
+    row("GET /auth/me", "buyers staff software"),
+    row("GET /auth/sessions", "buyers staff"),
+    row("DELETE /auth/sessions/{session_id}", "buyers staff", answers="session_not_found"),
+    row("POST /auth/password/forgot", "anyone", {"email": "x@example.com"}, answers="too_many_tries"),
+    row("POST /auth/password/reset", "anyone", {"token": "no", "password": "a long enough sentence"},
+        answers="letter_token_refused"),
+    row("POST /auth/email/verification", "buyers", answers="too_many_tries"),
+    row("POST /auth/email/verify", "anyone", {"token": "no"}, answers="letter_token_refused"),
     row("POST /auth/password", "buyers staff", {"password": "no", "new_password": "a long enough sentence"},
-        answers="wrong_password", slow=True),
+        answers="wrong_password too_many_tries", slow=True),
     # category
     row("GET /category/products", "anyone"),
     row("GET /category/products/{product_id}", "anyone"),
@@ -138,6 +157,11 @@ ROWS = (
     row("PUT /customers/profile", "buyers", {"name": "Somebody"}),
     row("POST /customers/profile/addresses", "buyers",
         {"label": "home", "address": ADDRESS}),
+    row("GET /customers/profile/export", "buyers"),
+    row("POST /customers/profile/erase", "buyers", {"password": "no"}, answers="wrong_password too_many_tries",
+        slow=True),
+    row("GET /customers/{customer_id}/export", "customers"),
+    row("POST /customers/{customer_id}/erase", "customers", WHY),
     row("GET /customers", f"{SALES} receivables"),
     row("GET /customers/{customer_id}", f"{SALES} receivables"),
     row("POST /dealers/apply", "consumer", {"company_name": "Pumps Ltd"}),
@@ -231,10 +255,14 @@ ROWS = (
     row("POST /agents/model-calls", "reorder", CALL),
     row("GET /agents/model-calls/{model_call_id}", "deciding software"),
     # events
-    row("GET /events", "events"),
-    row("GET /events/stream", "events"),
+    row("GET /events", "staff"),
+    row("GET /events/stream", "staff"),
     row("GET /events/newest", "staff"),
-    row("GET /events/{event_id}", "events"),
+    row("GET /events/{event_id}", "category events", blind="staff"),  # of a product
+    row("GET /events/readers", "events"),
+    row("GET /events/integrity", "events"),
+    row("POST /events", "category pricing", {"event_type": "competitor_price.observed", "data": SEEN}),
+    row("POST /events/export", "staff", {"format": "ndjson"}),
 )  # fmt: skip
 
 

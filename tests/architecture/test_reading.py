@@ -14,7 +14,7 @@ BARE = {
     "health.py",  # reads the revision
     "allowance.py",  # counts requests: its numbers are nobody's
     "events/integrity.py",  # the examiner reads the whole log as jovey_read
-    "pages/visitor.py",  # asks whose session it is, as everything in auth does
+    "mend.py",  # puts stored states right, as the log's owner
 }
 AS_THE_HOUSE = {
     "auth/audit.py",  # names the operator who works at the command line; it reads nothing

@@ -24,7 +24,7 @@ from api.auth.tokens import PROPOSE, READ_DECISIONS, AgentClaims, Claims, signed
 from api.customers.commands import EraseCustomer
 from api.handle import Request, handle
 from api.mail.outbox import NOBODY, waiting
-from api.refold import differences
+from api.parity import differences
 from api.rules import Rules
 from warehouse.clock import now
 from warehouse.ids import new_id

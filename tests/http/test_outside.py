@@ -27,7 +27,7 @@ from api.auth.outside import IssuerUnreachable, Outside, OutsideMisconfigured
 from api.auth.tokens import InvalidToken
 from api.customers.commands import InviteStaffMember, RegisterCustomer
 from api.handle import Request, handle
-from api.refold import differences
+from api.parity import differences
 from orchestration.users import CannotDo, link_outside
 from warehouse.clock import now
 from warehouse.ids import new_id

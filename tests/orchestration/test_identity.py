@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+import psycopg
 import pytest
 from rich.console import Console
-from sqlalchemy import text
 
 from api.auth.keys import Keyring
 from api.mail.outbox import Letter, post
@@ -43,7 +43,7 @@ def test_letters_without_a_mail_server_are_printed_whole(settings, engine):
     assert link in shown and "[bold]A subject" in shown
 
 
-def test_keys_are_replaced_and_told_of_without_showing_one(settings, engine):
+def test_keys_are_replaced_and_told_of_without_showing_one(settings, database, engine):
     create_customer(settings, "c@example.com", "Chen", "a long enough sentence")
     first = Keyring(engine, now()).current
     until = rotate(settings)
@@ -58,9 +58,9 @@ def test_keys_are_replaced_and_told_of_without_showing_one(settings, engine):
     assert [str(one) in shown for one in (first.id, second.current.id, third.current.id)] == [True] * 3
     assert first.secret.hex() not in shown
     assert list_users(settings)[0].name == "Chen"
-    with engine.connect() as connection:
-        told = text("select count(*) from jovey.events where event_type = 'signing_key.replaced'")
-        assert connection.execute(told).scalar_one() == 2
+    with psycopg.connect(database.libpq()) as connection:
+        told = "select count(*) from jovey.events where event_type = 'signing_key.replaced'"
+        assert connection.execute(told).fetchone() == (2,)
 
 
 def test_changed_settings_are_in_the_log_and_no_secret_with_them(settings, database, engine):
@@ -72,9 +72,9 @@ def test_changed_settings_are_in_the_log_and_no_secret_with_them(settings, datab
     chosen = {"tax_rate": "0.19", "smtp_url": "smtp://u:pssst@mail.example"}
     other = Settings(home=settings.home, DATABASE_URL=settings.database_url, **chosen)
     assert record_choices(database, other) == ("smtp_url", "tax_rate")
-    with engine.connect() as connection:
-        told = connection.execute(text("select data::text from jovey.events where event_type = 'settings.changed'"))
-        last = told.scalars().all()[-1]
+    with psycopg.connect(database.libpq()) as connection:
+        told = connection.execute("select data::text from jovey.events where event_type = 'settings.changed'")
+        (last,) = told.fetchall()[-1]
     assert {"name": "tax_rate", "value": "0.19"} in json.loads(last)["settings"]
     assert {"name": "smtp_url", "value": "given"} in json.loads(last)["settings"]
     assert "pssst" not in last and "postgresql" not in last
