@@ -123,7 +123,7 @@ ROWS = (
     row("GET /auth/sessions", "buyers staff"),
     row("DELETE /auth/sessions/{session_id}", "buyers staff", answers="session_not_found"),
     row("POST /auth/password/forgot", "anyone", {"email": "x@example.com"}, answers="too_many_tries"),
-    row("POST /auth/password/reset", "anyone", {"token": "no", "password": "a long enough sentence"},
+    row("POST /auth/password/reset", "anyone", {"token": "no", "new_password": "a long enough sentence"},
         answers="letter_token_refused"),
     row("POST /auth/email/verification", "buyers", answers="too_many_tries"),
     row("POST /auth/email/verify", "anyone", {"token": "no"}, answers="letter_token_refused"),
@@ -249,11 +249,11 @@ ROWS = (
     # agents
     row("GET /agents/decisions", "deciding software"),
     row("POST /agents/decisions", "reorder", "$proposal"),
-    row("GET /agents/decisions/{decision_id}", "deciding software"),
+    row("GET /agents/decisions/{decision_id}", "deciding reorder", blind="pricing"),
     row("POST /agents/decisions/{decision_id}/approve", "procurement"),  # it is a reorder
     row("POST /agents/decisions/{decision_id}/reject", "procurement", {"reason_code": "other"}),
     row("POST /agents/model-calls", "reorder", CALL),
-    row("GET /agents/model-calls/{model_call_id}", "deciding software"),
+    row("GET /agents/model-calls/{model_call_id}", "deciding reorder", blind="pricing"),
     # events
     row("GET /events", "staff"),
     row("GET /events/stream", "staff"),
