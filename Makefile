@@ -19,7 +19,7 @@ up: .venv/made ## Serve the company in .jovey (or DATABASE_URL) until Ctrl-C
 
 test: .venv/made ## Run every test, with the coverage gates: rules 100 %, the rest 95 %
 	$(BIN)/coverage erase
-	$(BIN)/pytest -n 2 --cov --cov-report=
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report --include='$(RULES)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 

@@ -13,7 +13,6 @@ from api.actor import Actor
 from api.address import Network, address_of
 from api.allowance import Policy
 from api.auth.cookies import SESSION_COOKIE, claims_of
-from api.auth.enter import Who
 from api.auth.tokens import Claims
 from api.doorstep import API, Doorstep, No
 from api.limits import Limits, Policies, Standing
@@ -53,8 +52,8 @@ class Limiter:
         await self._app(scope, receive, told)
 
 
-async def count_caller(request: Request, by: Who) -> None:
-    """The dependency of every door of the API that counts whoever came in; raises HTTPException 429."""
+async def count_caller(request: Request, by: Actor) -> None:
+    """Count whoever came in at a door of the API; raises HTTPException 429."""
     standings: list[Standing] | None = getattr(request.state, "standings", None)
     if standings is None:  # an exempt address
         return

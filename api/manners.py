@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from api.house import Here, House
+from api.house import House
 from warehouse.log.position import InvalidPosition, Position, decode, is_reached
 from warehouse.log.tail import head
 
@@ -21,7 +21,7 @@ WAIT_SECONDS, LOOKS_MAX = 0.2, 11  # two seconds in all
 _RETRY_SECONDS = 2
 
 
-async def wait_for_position(request: Request, here: Here) -> None:
+async def wait_for_position(request: Request, here: House) -> None:
     """Wait until what is about to be read holds the place that `X-Jovey-At-Least` names; 425 when it takes too long.
 
     What reads the lake (the modules called `reports`, and no others may) waits for the lake, the rest for the log.
@@ -41,8 +41,8 @@ async def wait_for_position(request: Request, here: Here) -> None:
     raise HTTPException(425, f"The {where} has not reached that position yet.", {"Retry-After": str(_RETRY_SECONDS)})
 
 
-async def refuse_malformed_key(request: Request) -> None:
-    """Raise for an Idempotency-Key that is none, also at doors that answer without one. Async: it costs no thread."""
+def refuse_malformed_key(request: Request) -> None:
+    """Raise for an Idempotency-Key that is none, also at doors that answer without one."""
     key = request.headers.get(KEY)
     if key is not None and not 1 <= len(key) <= KEY_CHARACTERS_MAX:
         raise _invalid(KEY, f"must have 1 to {KEY_CHARACTERS_MAX} characters")

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from api.json_bounds import WHOLE_NUMBER_MAX
+
 WHOLE_DIGITS, PLACES = 12, 2
 """Of the decimals that the document calls well formed; some fields take more places."""
 
@@ -20,6 +22,7 @@ def made_exact(document: dict[str, Any]) -> None:
     for node in list(_nodes(document)):
         if node.get("type") == "integer":
             node |= {bound: _whole(node[bound]) for bound in ("minimum", "maximum") if bound in node}
+            _bound(node)
         if (branches := _decimal_branches(node)) is not None:
             number, string = branches
             number |= {_KEYWORDS[name]: node.pop(name) for name in _KEYWORDS if name in node}
@@ -56,6 +59,14 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 def _whole(bound: float) -> int:
     """The bound of an integer as one; FastAPI makes it a float, which beyond 2^53 may be one too many."""
     return int(bound if abs(bound) < 2**53 else math.nextafter(bound, 0))
+
+
+def _bound(integer: dict[str, Any]) -> None:
+    """No body may hold a larger whole number (api/json_bounds.py)."""
+    if "minimum" not in integer and "exclusiveMinimum" not in integer:
+        integer["minimum"] = -WHOLE_NUMBER_MAX
+    if "maximum" not in integer and "exclusiveMaximum" not in integer:
+        integer["maximum"] = WHOLE_NUMBER_MAX
 
 
 def _decimal_branches(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:

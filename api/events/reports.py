@@ -26,7 +26,7 @@ from warehouse.settings import Settings
 ROUTER = routed("/api/v1/events", "events")
 
 
-class FindingView(Shown):
+class CheckView(Shown):
     """What one check found so far; `faults` are the first twenty, in words."""
 
     name: str
@@ -43,7 +43,7 @@ class IntegrityView(BaseModel):
     is_sound: bool = Field(description="Whether every check has ended and none found a fault.")
     began_at: datetime
     ended_at: datetime | None
-    checks: tuple[FindingView, ...]
+    checks: tuple[CheckView, ...]
 
 
 @ROUTER.get("/integrity")
@@ -59,7 +59,7 @@ def show_integrity(here: Here) -> IntegrityView:
         is_sound=report.ended_at is not None and all(one.state in {"sound", "absent"} for one in report.findings),
         began_at=report.began_at,
         ended_at=report.ended_at,
-        checks=tuple(map(FindingView.model_validate, report.findings)),
+        checks=tuple(map(CheckView.model_validate, report.findings)),
     )
 
 

@@ -150,9 +150,9 @@ def test_a_bad_token_is_refused_even_where_anyone_may_come_in(town):
 
 def test_a_change_of_access_takes_effect_at_once(town):
     sten = town.staff("events")
-    assert sten.get("/api/v1/events").status_code == 200
+    assert sten.get("/api/v1/events/readers").status_code == 200
     town.send(ChangeStaffAccess(staff_id=sten.id, function_access=("orders",)))
-    refused = sten.get("/api/v1/events")
+    refused = sten.get("/api/v1/events/readers")
     assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
     town.send(DeactivateStaffMember(staff_id=sten.id, reason="moved away"))
     assert sten.get("/api/v1/orders").status_code == 401

@@ -86,8 +86,8 @@ def test_an_event_is_told_with_what_led_to_it_what_followed_and_its_stream_befor
     assert (told["before"]["lifecycle"], told["after"]["lifecycle"]) == ("placed", "confirmed")
     (newest_of_stock, *_) = found(boss, aggregate_type="stock")
     after = boss.get(f"{EVENTS}/{newest_of_stock['id']}").json()["after"]
-    with town.house.engine.connect() as connection:
-        query = text("select state::text from jovey.states where aggregate_id = :id")
+    with town.everything() as connection:
+        query = text("select state::text from jovey.visible_states where aggregate_id = :id")
         stored = connection.execute(query, {"id": newest_of_stock["aggregate_id"]}).scalar_one()
     assert after == json.loads(stored)
 

@@ -391,7 +391,7 @@ def test_an_agent_comes_in_by_the_scopes_of_its_token_alone(town):
 # --- audit ---
 
 
-def test_coming_and_going_is_in_the_log_and_folds_to_nothing(town, asha, database):
+def test_coming_and_going_is_in_the_log_and_folds_to_nothing(town, asha, database, engine):
     tokens = sign_in(town, User_Agent=FIREFOX).json()
     town.nobody().post(f"{AUTH}/logout", Authorization=f"Bearer {tokens['access_token']}")
     stolen = sign_in(town).json()
@@ -408,7 +408,7 @@ def test_coming_and_going_is_in_the_log_and_folds_to_nothing(town, asha, databas
         assert connection.execute(shape).fetchone() == (1, 5), "one stream a person, numbered without gaps"
         folded = "select count(*) from jovey.states where aggregate_type = 'access'"
         assert connection.execute(folded).fetchone() == (0,)
-    with town.house.engine.connect() as connection:
+    with engine.connect() as connection:
         assert list(differences(connection)) == []
 
 

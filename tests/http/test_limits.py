@@ -107,9 +107,8 @@ def test_whoever_signed_in_is_counted_by_who_they_are(open_process):
     assert statuses(process, 4, PROFILE, from_(office, asha)) == [200, 200, 200, 429]
     assert statuses(process, 1, PROFILE, from_("198.51.100.1", asha)) == [429], "another address is no other person"
     assert statuses(process, 1, PROFILE, from_(office, bela)) == [200]
-    agent = signed_for_agent(
-        AgentClaims("reorder", frozenset({"procurement"})), KEY.encode(), now(), timedelta(minutes=1)
-    )
+    key = process.app.state.house.signing_key
+    agent = signed_for_agent(AgentClaims("reorder", frozenset({"procurement"})), key, now(), timedelta(minutes=1))
     id = named("person", "sten")
     sten = person(
         process,

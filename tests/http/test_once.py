@@ -83,7 +83,7 @@ def test_a_refusal_is_not_kept_and_its_key_stays_free(town, asha):
     assert asha.post("/api/v1/orders", body, Idempotency_Key="later").status_code == 201
 
 
-def test_what_holds_a_token_is_never_kept_even_under_a_key(town, asha):
+def test_what_holds_a_token_is_never_kept_even_under_a_key(town, asha, engine):
     with town.house.engine.begin() as connection:
         keep(connection, asha.id, hashed("a long enough sentence"), now())
     me = {"email": "asha@example.com", "password": "a long enough sentence"}
@@ -91,7 +91,7 @@ def test_what_holds_a_token_is_never_kept_even_under_a_key(town, asha):
     assert (first.status_code, again.status_code) == (200, 200)
     assert first.json()["refresh_token"] != again.json()["refresh_token"]
     assert "idempotency-replayed" not in again.headers
-    with town.house.engine.connect() as connection:
+    with engine.connect() as connection:
         kept = connection.execute(text("select string_agg(response::text, '') from jovey.command_receipts")).scalar()
     assert "token" not in (kept or "")
     empty = town.nobody().post("/api/v1/auth/login", me, Idempotency_Key="k" * 256)

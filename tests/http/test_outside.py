@@ -120,7 +120,7 @@ def counted(database, query):
         return connection.execute(query).fetchone()[0]
 
 
-def test_an_unknown_subject_becomes_a_consumer_once_however_many_come_at_once(door, database):
+def test_an_unknown_subject_becomes_a_consumer_once_however_many_come_at_once(door, database, engine):
     token = by_secret(
         email="olu@example.com", email_verified=True, user_metadata={"role": "staff"}, role="service_role"
     )
@@ -134,7 +134,7 @@ def test_an_unknown_subject_becomes_a_consumer_once_however_many_come_at_once(do
     for kind in ("customer.registered", "outside_subject.linked"):
         assert counted(database, f"select count(*) from jovey.events where event_type = '{kind}'") == 1
     assert "s-1" not in str(counted(database, "select array_agg(o::text) from jovey.outside_subjects o"))
-    with door.app.state.house.engine.connect() as connection:
+    with engine.connect() as connection:
         assert list(differences(connection)) == []
     assert ask(door, by_secret(sub="s-2")).json()["id"] != olu["id"]
 
