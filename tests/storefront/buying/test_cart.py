@@ -80,13 +80,13 @@ def test_whatever_is_typed_is_a_number_of_pieces_or_words(typed):
     assert 0 <= pieces <= 100_000
 
 
-def test_a_cart_takes_so_much_and_no_more(shopper):
+def test_a_cart_takes_so_much_and_no_more(shopper, shop):
     asha = shopper().put_in("RIL-250", "60000").put_in("RIL-250", "60000")
     assert "beyond this shop" in asha.text
     full = Cart(named("c", "1"), tuple(CartLine(f"P-{n}", 1, Decimal(1)) for n in range(SKUS_MAX)))
     house_key = asha.client.cookies.get(CART_COOKIE)
     assert house_key
-    asha.client.cookies.set(CART_COOKIE, sealed_cart(full, KEY))
+    asha.client.cookies.set(CART_COOKIE, sealed_cart(full, shop.house.mac_key))
     asha.put_in("RIL-250")
     assert f"holds {SKUS_MAX} different products" in asha.text
 
