@@ -21,7 +21,7 @@ class TooFarBehind(Exception):
 
 
 def reach_transactions(database: Database, watch: Callable[[int, int], None] = lambda *_: None) -> int:
-    """Use up transaction ids until the log's newest is behind; how many were used. Any role may, on any server.
+    """Use up transaction ids until the log's newest, and every cut of it, is behind; how many were used.
 
     Raises TooFarBehind.
     """
@@ -45,9 +45,13 @@ def _missing(connection: psycopg.Connection) -> int:
     return max(int(row[0]), 0)
 
 
+# cuts that were sealed or read hold more than the events' own ids: a new event below their bound would be in them
 _MISSING = """
-    select coalesce((select transaction_id::text::bigint + 1 from jovey.events order by transaction_id desc limit 1), 0)
-         - pg_snapshot_xmax(pg_current_snapshot())::text::bigint"""
+    select greatest(
+        (select transaction_id::text::bigint + 1 from jovey.events order by transaction_id desc limit 1),
+        (select pg_snapshot_xmax(cut_to)::text::bigint from jovey.seals order by number desc limit 1),
+        (select max(pg_snapshot_xmax(snapshot)::text::bigint) from jovey.tail_cuts),
+        0) - pg_snapshot_xmax(pg_current_snapshot())::text::bigint"""
 _USE_UP = """
     do $$ begin
       for n in 1..{count} loop
