@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import cache, partial
+from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -58,7 +59,7 @@ from api.mail.smtp import Smtp
 from api.manners import refuse_malformed_key, wait_for_position
 from api.methods import explain_methods
 from api.middleware import Porch, Tally
-from api.openapi import complete
+from api.openapi import completed
 from api.pages.app import create_pages
 from api.pages.mishaps import mishap_at_the_door
 from api.problem import explain_problems
@@ -104,6 +105,13 @@ _ROUTERS = (
     api.events.routes.ROUTER,
 )
 
+_TITLE: dict[str, Any] = {
+    "title": "Jovey",
+    "summary": "Orders, stock, purchasing and receivables of a maker of water pumps.",
+    "description": "Every write takes `Idempotency-Key`; every error is `application/problem+json`.",
+    "version": "1",
+}
+
 
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
     """The application, for uvicorn (`--factory`) and for those who bring a database of their own, such as tests."""
@@ -119,10 +127,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
     tally, pages = Tally(), create_pages()
     app = FastAPI(
-        title="Jovey",
-        summary="Orders, stock, purchasing and receivables of a maker of water pumps.",
-        description="Every write takes `Idempotency-Key`; every error is `application/problem+json`.",
-        version="1",
+        **_TITLE,
         lifespan=open_house,
         docs_url=None,
         redoc_url=None,
@@ -133,7 +138,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     explain_methods(app)
     _surround(app, pages, chosen, tally)
     _refuse_unlisted(app)
-    complete(app)
+    app.openapi = _document  # type: ignore[method-assign]
     add_docs_page(app)
     return app
 
@@ -147,6 +152,14 @@ def _doors() -> Sequence[BaseRoute]:
     for router in _ROUTERS:
         building.include_router(router)
     return tuple(building.routes)
+
+
+@cache
+def _document() -> dict[str, Any]:
+    """The OpenAPI document, made once for a process, when first asked for: every application has the same doors."""
+    described = FastAPI(**_TITLE)
+    described.router.routes.extend(_doors())
+    return completed(described)
 
 
 async def admit(request: Request, here: Here, by: Who) -> None:

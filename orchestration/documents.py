@@ -34,18 +34,19 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
 }
 
 
-def stale(root: Path = ROOT) -> list[str]:
-    """The documents that do not say what the code says, by path."""
-    return [name for name, generated in DOCUMENTS.items() if _text(root / name) != generated()]
+def stale(root: Path = ROOT) -> dict[str, str]:
+    """The documents that do not say what the code says: path -> what it says."""
+    fresh = {name: generated() for name, generated in DOCUMENTS.items()}
+    return {name: text for name, text in fresh.items() if _text(root / name) != text}
 
 
 def write(root: Path = ROOT) -> list[str]:
     """Write the stale documents, and return their paths."""
     outdated = stale(root)
-    for name in outdated:
+    for name, text in outdated.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(DOCUMENTS[name](), encoding="utf-8")
-    return outdated
+        (root / name).write_text(text, encoding="utf-8")
+    return list(outdated)
 
 
 def _text(path: Path) -> str | None:
