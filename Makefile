@@ -23,6 +23,9 @@ test: .venv/made ## Run every test, with the coverage gates: rules 100 %, the re
 	$(BIN)/coverage report --include='$(RULES)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 
+proofs: .venv/made ## Run the tests that take long: the same once more, larger or in more variants
+	$(BIN)/pytest -n 2 --dist worksteal -m proof
+
 check: .venv/made ## Format, lint, types, import rules, freshness of generated documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -62,4 +65,4 @@ clean: ## Remove what was built (.venv, caches); .jovey, your data, stays
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo up test check audit bench soak docs lock clean
+.PHONY: help demo up test proofs check audit bench soak docs lock clean

@@ -28,7 +28,7 @@ from warehouse.vault import LocalMasterKey
 _HOME = "JOVEY_TEST_HOME"  # made by the first process of the run, inherited by the xdist workers
 _SECRET = "a secret for tests of thirty-two bytes or more"
 _TEMPLATE = "jovey_template"
-_MEMORY = Path("/dev/shm")  # noqa: S108 - private folders are made in it
+_MEMORY = Path("/dev/shm")
 _MEMORY_BYTES_MIN = 8 * 1024**3
 
 

@@ -63,8 +63,15 @@ def _is_own(url: str, api: str) -> bool:
     return url.startswith((f"{api}/", api.replace("http", "ws", 1), "data:", "blob:"))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "light"),
+        (1280, "dark"),
+        pytest.param(390, "dark", marks=pytest.mark.proof),
+        pytest.param(1280, "light", marks=pytest.mark.proof),
+    ],
+)
 def test_every_page_opens_quietly_and_fits(open_page, width: int, scheme: str):
     for path, title in PAGES.items():
         page = open_page(f"/staff/{path}", width, scheme)

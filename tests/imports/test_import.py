@@ -168,6 +168,7 @@ def test_importing_twice_adds_nothing(importing, log, write, dirt):
     assert log() == once
 
 
+@pytest.mark.proof
 def test_a_part_first_makes_no_difference(importing, log, write, dirt, elsewhere):
     path = write(dirt)
     for limit, until in ((3, None), (14, None), (None, date(2010, 12, 31)), (None, date(2011, 2, 1))):
@@ -179,6 +180,7 @@ def test_a_part_first_makes_no_difference(importing, log, write, dirt, elsewhere
     assert log(elsewhere.engine) == log()
 
 
+@pytest.mark.proof
 def test_killed_again_and_again_it_ends_with_the_same_log(command, log, write, year, elsewhere, engine, eventually):
     path = write(list(year(60, 8)))
     lines = read_lines(path)
@@ -235,6 +237,7 @@ def test_another_edition_of_the_file_is_refused_whole(importing, log, write, dir
     assert log() == before
 
 
+@pytest.mark.proof
 def test_the_lake_follows_in_slices(importing, write, year, monkeypatch):
     monkeypatch.setattr("orchestration.imports.run.REFRESH_LINES", 400)
     monkeypatch.setattr("orchestration.imports.replay.BATCH_LINES", 100)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestration.bench import orders, orders_without_rls, oversell
 
 
@@ -14,6 +16,7 @@ def test_the_last_units_are_sold_once_whatever_the_rush():
     assert all(figure.ok for figure in figures.values() if figure.unit == "")
 
 
+@pytest.mark.proof
 def test_orders_are_measured_beside_the_same_sql_by_pgbench():
     figures = {figure.name: figure for figure in orders.rows(orders=3)}
     assert figures["SQL statements per order, begin and commit apart"].value == 4
@@ -22,6 +25,7 @@ def test_orders_are_measured_beside_the_same_sql_by_pgbench():
     assert figures["CPU of the API per order"].value > 0
 
 
+@pytest.mark.proof
 def test_what_asking_who_is_there_costs_an_order_is_measured_with_and_without_policies():
     figures = {figure.name: figure for figure in orders_without_rls.rows(orders=2, turns=1)}
     whole, bare = figures["place order, one client, p50"].value, figures["the same with row-level security off"].value

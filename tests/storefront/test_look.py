@@ -20,8 +20,15 @@ PAGES = (
 TOKENS = Path(__file__).parents[2] / "api" / "static" / "css" / "1-tokens.css"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "light"),
+        (1280, "dark"),
+        pytest.param(390, "dark", marks=pytest.mark.proof),
+        pytest.param(1280, "light", marks=pytest.mark.proof),
+    ],
+)
 def test_everybody_can_use_every_page(shop, open_page, axe, overflow, width: int, scheme: str):
     page = open_page("/", width, scheme)
 

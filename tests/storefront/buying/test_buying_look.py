@@ -7,7 +7,7 @@ import pytest
 from api.orders.commands import CancelOrder
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [pytest.param(1280, "light", marks=pytest.mark.proof), (390, "dark")])
 def test_a_purchase_in_a_browser(shop, open_page, axe, overflow, width, scheme):
     page = open_page("/cart", width, scheme)
     page.set_default_timeout(15_000)
