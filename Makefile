@@ -6,6 +6,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 RULES := api/*/decide.py,api/*/react.py,api/*/policy.py
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE # set in many containers: every program that we start would compile all it imports anew
 .DELETE_ON_ERROR:
 
 help: ## List the targets
