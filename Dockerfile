@@ -13,6 +13,8 @@ COPY orchestration orchestration
 COPY dashboards dashboards
 COPY dagster.yaml workspace.yaml ./
 RUN .venv/bin/uv pip install --no-cache --python .venv/bin/python --no-deps --no-build-isolation --editable .
+# who runs it may not write here: uncompiled, every program would compile all it imports at each start
+RUN .venv/bin/python -m compileall -q -j 0 .venv/lib warehouse api assets orchestration dashboards
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --create-home --home-dir /var/lib/jovey jovey
