@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -21,6 +22,7 @@ from warehouse.lake.cuts import CONSUMER, Account
 from warehouse.lake.empty import empty
 from warehouse.lake.fit import fit
 from warehouse.lake.shapes import digest
+from warehouse.lake.unpack import whole_history
 from warehouse.log.position import BEGINNING, encode
 from warehouse.log.tail import is_behind, refuse_lost, seen_by, take_cut
 from warehouse.postgres import Database
@@ -80,8 +82,8 @@ def refresh(
     """Bring the lake to the log's head: facts, the tables that they, new SQL or a new day touch, and those of `anew`.
 
     With `from_the_beginning` everything is dropped and derived once more. Readers see all of it or nothing. Killed
-    anywhere, the next run starts from the same cut. Raises LakeBusy, SourceRewound, UnknownFact, MisfitFact; a failed
-    check is reported, not raised.
+    anywhere, the next run starts from the same cut. What needs the beginning has removed events unpacked meanwhile.
+    Raises LakeBusy, SourceRewound, UnknownFact, MisfitFact, ArchiveRefused; a failed check is reported, not raised.
     """
     graph, vocabulary, now = graph or house_graph(), vocabulary or known(), now or clock.now()
     today = clock.calendar_date(now, settings.time_zone)
@@ -93,7 +95,8 @@ def refresh(
                 empty(connection)
             cuts.create(connection)
             before = cuts.account(connection)
-            run = _Run(connection, engine, graph, vocabulary, before, now, today, variables(settings))
+            whole = partial(whole_history, database, settings)
+            run = _Run(connection, engine, graph, vocabulary, before, now, today, variables(settings), whole)
             return run.refreshed(frozenset(anew))
     finally:
         engine.dispose()
@@ -118,6 +121,8 @@ class _Run:
     now: datetime
     today: date
     values: Mapping[str, str]
+    whole: Callable[[], AbstractContextManager[None]]
+    """Within it the log is whole, removed events too."""
 
     def refreshed(self, anew: frozenset[str]) -> Refreshed:
         """Do all of it in the transaction that was begun, and end that: nothing is written where nothing was due."""
@@ -150,8 +155,10 @@ class _Run:
             refuse_lost(self.engine, before.position)
         if since and remade:
             only = frozenset(table.event_type for table in remade)
-            load(self.connection, vocabulary, BEGINNING, since.snapshot, only=only)
-        loaded = load(self.connection, vocabulary, seen_by(since), cut.snapshot)
+            with self.whole():
+                load(self.connection, vocabulary, BEGINNING, since.snapshot, only=only)
+        with nullcontext() if since else self.whole():
+            loaded = load(self.connection, vocabulary, seen_by(since), cut.snapshot)
         touched = {table.name for table in remade} | {vocabulary.events[kind].table() for kind in loaded.counts}
         account = Account(
             cut=cut,
