@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, partial
@@ -89,17 +89,21 @@ def refresh(
     today = clock.calendar_date(now, settings.time_zone)
     engine = database.engine("jovey_tail", pool_size=1, statement_timeout_s=0)
     try:
-        with writing(database), open_writer(database, settings) as connection:
+        with ExitStack() as unpacked, writing(database), open_writer(database, settings) as connection:
             connection.execute("begin")
             if from_the_beginning:
                 empty(connection)
             cuts.create(connection)
             before = cuts.account(connection)
-            whole = partial(whole_history, database, settings)
+            whole = partial(_enter_whole, unpacked, database, settings)  # left when the run's own reading has ended
             run = _Run(connection, engine, graph, vocabulary, before, now, today, variables(settings), whole)
             return run.refreshed(frozenset(anew))
     finally:
         engine.dispose()
+
+
+def _enter_whole(unpacked: ExitStack, database: Database, settings: Settings) -> None:
+    unpacked.enter_context(whole_history(database, settings))
 
 
 def is_due(engine: Engine, settings: Settings, account: Account | None) -> bool:
@@ -121,8 +125,8 @@ class _Run:
     now: datetime
     today: date
     values: Mapping[str, str]
-    whole: Callable[[], AbstractContextManager[None]]
-    """Within it the log is whole, removed events too."""
+    whole: Callable[[], None]
+    """From then on until the run's end the log is whole, removed events too."""
 
     def refreshed(self, anew: frozenset[str]) -> Refreshed:
         """Do all of it in the transaction that was begun, and end that: nothing is written where nothing was due."""
@@ -155,10 +159,11 @@ class _Run:
             refuse_lost(self.engine, before.position)
         if since and remade:
             only = frozenset(table.event_type for table in remade)
-            with self.whole():
-                load(self.connection, vocabulary, BEGINNING, since.snapshot, only=only)
-        with nullcontext() if since else self.whole():
-            loaded = load(self.connection, vocabulary, seen_by(since), cut.snapshot)
+            self.whole()
+            load(self.connection, vocabulary, BEGINNING, since.snapshot, only=only)
+        elif not since:
+            self.whole()
+        loaded = load(self.connection, vocabulary, seen_by(since), cut.snapshot)
         touched = {table.name for table in remade} | {vocabulary.events[kind].table() for kind in loaded.counts}
         account = Account(
             cut=cut,

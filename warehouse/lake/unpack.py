@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -18,6 +18,7 @@ from warehouse.postgres import Database
 from warehouse.settings import Settings
 
 _FETCH_ROWS = 8_192
+_READERS_SECONDS_MAX = 5  # who begins to read meanwhile waits as long
 
 
 @contextmanager
@@ -37,7 +38,8 @@ def whole_history(database: Database, settings: Settings) -> Iterator[None]:
         finally:
             unlock(connection)
             if has_unpacked and lock(connection):
-                _empty(connection)
+                with suppress(RetentionBusy):  # somebody reads it: it stays for the next to pack
+                    _empty(connection)
 
 
 def unpack(database: Database, settings: Settings) -> int:
@@ -133,7 +135,13 @@ def _any(connection: psycopg.Connection, table: str) -> bool:
 
 
 def _empty(connection: psycopg.Connection) -> None:
-    connection.execute("truncate jovey.unpacked_events")
+    """Raises RetentionBusy when somebody reads it for longer than a page takes."""
+    try:
+        with connection.transaction():
+            connection.execute(f"set local lock_timeout = '{_READERS_SECONDS_MAX}s'")
+            connection.execute("truncate jovey.unpacked_events")
+    except psycopg.errors.LockNotAvailable as error:
+        raise RetentionBusy(BUSY) from error
 
 
 _DROP_KEPT = "delete from jovey.unpacked_events u using jovey.events e where e.position = u.position"

@@ -1,7 +1,7 @@
 -- Old events leave the table for the archive; every reader of the beginning reads both. Design: docs/decisions/0031-retention.md.
 
 create table jovey.removals (
-  number            bigint       not null constraint removals_pkey primary key constraint removals_seal_fkey references jovey.seals,
+  number            bigint       not null constraint removals_pkey primary key,
   events_removed    bigint       not null,
   events_kept       bigint       not null,
   highest_position  bigint       not null,
