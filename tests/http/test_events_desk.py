@@ -21,6 +21,7 @@ from api.fulfillment.commands import AdjustStock
 from api.paging import Paging
 from assets.hot_run import refresh
 from warehouse.clock import calendar_date, now
+from warehouse.ids import named
 from warehouse.log.removal import retire_seal
 from warehouse.log.seal_key import SealKey
 from warehouse.log.sealing import seal
@@ -239,7 +240,7 @@ def test_what_stands_in_the_archive_is_told_and_shown_when_it_is_unpacked(town, 
     boss = town.staff("events")
     before = found(boss, aggregate_id=traded)
     detail = boss.get(f"{EVENTS}/{before[0]['id']}").json()
-    told = portrait(town.house.engine, town.dealer().id)
+    told = portrait(town.house.engine, named("person", "deva"))
     assert (detail["archived_events"], told["archived_facts"], len(before) > 1) == (0, 0, True)
 
     remove()
@@ -264,12 +265,12 @@ def test_what_stands_in_the_archive_is_told_and_shown_when_it_is_unpacked(town, 
 
 def test_a_person_is_told_how_many_of_their_facts_stand_in_the_archive(town, traded, retire):
     remove, unpack = retire
-    who = town.dealer()
+    who = town.caller(named("person", "deva"))
     before = portrait(town.house.engine, who.id)
     remove()
     then = portrait(town.house.engine, who.id)
     assert then["archived_facts"] == len(before["facts"]) - len(then["facts"]) > 0
-    assert who.get("/api/v1/customers/me/export").json()["archived_facts"] == then["archived_facts"]
+    assert who.get("/api/v1/customers/profile/export").json()["archived_facts"] == then["archived_facts"]
     unpack()
     whole = portrait(town.house.engine, who.id)
     assert (whole["facts"], whole["archived_facts"]) == (before["facts"], 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from duckdb import DuckDBPyConnection
@@ -130,8 +131,8 @@ def _copy(files: DuckDBPyConnection, connection: psycopg.Connection, path: Path,
                 copy.write_row(row)
 
 
-def _any(connection: psycopg.Connection, table: str) -> bool:
-    return connection.execute(f"select exists (select from jovey.{table})").fetchone() == (True,)  # type: ignore[arg-type]
+def _any(connection: psycopg.Connection, table: LiteralString) -> bool:
+    return connection.execute(f"select exists (select from jovey.{table})").fetchone() == (True,)
 
 
 def _empty(connection: psycopg.Connection) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, text
@@ -86,6 +87,6 @@ _ONE = text(f"select {_COLUMNS} from jovey.removals where number = :number")
 _RETIRE = text("select removed, kept from jovey.retire_seal(:number, :before, :file, :sha256)")
 
 
-def _removal(row: object) -> Removal:
-    number, removed, kept, file, sha256, removed_by, removed_at = row  # type: ignore[misc]
+def _removal(row: Any) -> Removal:
+    number, removed, kept, file, sha256, removed_by, removed_at = row
     return Removal(number, removed, kept, file, bytes(sha256), removed_by, removed_at)
