@@ -357,3 +357,17 @@ def test_the_commands(company):
     assert jovey(company.settings, "retire", "--before", "2001-01-01").stdout == "Nothing to remove.\n"
     assert jovey(company.settings, "unpack").stdout == "0 removed events are unpacked.\n"
     assert jovey(company.settings, "pack").stdout == "Nothing is unpacked.\n"
+
+
+def test_the_command_says_what_would_go_and_the_database_has_the_last_word(outside, database):
+    """Sealed long ago by a clock that was wrong: the events themselves are young."""
+    made = Company(outside, database)
+    made.does(BEGINNING)
+    seal_log(outside, datetime(2010, 3, 2, tzinfo=UTC))
+    archive_log(outside, date(2011, 1, 1))
+    said = jovey(outside, "retire", "--before", "2011-01-01").stdout
+    assert "Seal 1 of 2010-03-02: 4 events, events-00000001-00000001.parquet" in said
+    assert "Nothing was removed" in said
+    refused = jovey(outside, "retire", "--before", "2011-01-01", "--yes")
+    assert (refused.returncode, "holds what is younger than" in refused.stderr) == (2, True)
+    assert made.rows("select count(*) from jovey.events") == [(4,)]
