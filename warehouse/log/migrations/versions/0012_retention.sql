@@ -169,8 +169,9 @@ create or replace function jovey.invoice_positions(p_ids uuid[]) returns setof b
 language plpgsql stable rows 10 security definer set search_path = jovey, pg_temp as $$
 begin
   return query select e.position from events e
-                where e.event_type = 'invoice.generated' and (e.data ->> 'invoice_id')::uuid = any (p_ids);
-  return query select e.position from unpacked_events e
+                where e.event_type = 'invoice.generated' and (e.data ->> 'invoice_id')::uuid = any (p_ids)
+               union all
+               select e.position from unpacked_events e
                 where e.event_type = 'invoice.generated' and (e.data ->> 'invoice_id')::uuid = any (p_ids);
 end $$;
 
