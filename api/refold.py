@@ -108,9 +108,9 @@ class _Row(NamedTuple):
 _COLUMNS: LiteralString = """
     select aggregate_id, aggregate_type, version, event_type, schema_version, data::text, id, effective_at, created_by,
            correlation_id, causation_id, subject_id, created_at, position"""
-_EVENTS: LiteralString = f"{_COLUMNS} from jovey.events where aggregate_type <> 'access' and "
+_EVENTS: LiteralString = f"{_COLUMNS} from jovey.history where aggregate_type <> 'access' and "
 _ONE_STREAM: LiteralString = f"""{_COLUMNS}
-    from jovey.visible_events where aggregate_id = %s and version <= %s order by version"""
+    from jovey.visible_history where aggregate_id = %s and version <= %s order by version"""
 
 
 def _refolded(connection: Connection, condition: LiteralString, values: tuple[Any, ...]) -> Generator[Refolded]:
@@ -131,7 +131,10 @@ def _folded(facts: Iterable[_Row]) -> Refolded:
             stream, ref, first = STREAMS[row.aggregate_type], Ref(row.aggregate_type, row.aggregate_id), row
             state = stream.initial
         if row.version != (last.version + 1 if last else 1):
-            raise UnreadableFact(f"{row.aggregate_type} {row.aggregate_id} has no event of version {row.version - 1}.")
+            raise UnreadableFact(
+                f"{row.aggregate_type} {row.aggregate_id} has no event of version {row.version - 1}; "
+                "if it stands in the archive: jovey unpack."
+            )
         state, last = stream.evolve(state, _recorded(event, ref, row)), row
     assert stream is not None and ref is not None and first is not None and last is not None, "no group is empty"
     return Refolded(

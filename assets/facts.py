@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from warehouse.events.event import Event
 from warehouse.events.upcasts import UPCASTS, Step, upcast
 from warehouse.lake.shapes import FactTable, fact_table
-from warehouse.log.position import Snapshot
+from warehouse.log.position import BEGINNING, Snapshot
 from warehouse.log.tail import between
 
 BATCH_ROWS_MAX = 4 * 122_880
@@ -75,11 +75,13 @@ def load(
 ) -> Loaded:
     """Append to facts.* what `until` holds and `seen` does not; `only` these event types, all without it.
 
-    Runs inside the caller's transaction, in batches, so memory does not grow with the cut.
+    Runs inside the caller's transaction, in batches, so memory does not grow with the cut. From the beginning it reads
+    what is unpacked as well: see warehouse.lake.unpack.whole_history.
     """
     counts: dict[str, int] = {}
     highest = 0
-    for position in _batches(connection, vocabulary, _condition(seen, until, only)):
+    source = "jovey.history" if seen == BEGINNING else "jovey.events"  # what is new was never removed
+    for position in _batches(connection, vocabulary, source, _condition(seen, until, only)):
         highest = position
         for event_type, count in _counts(connection, vocabulary).items():
             _append(connection, vocabulary, vocabulary.events[event_type], count)
@@ -95,7 +97,7 @@ def _condition(seen: Snapshot, until: Snapshot, only: frozenset[str] | None) -> 
     return f"{condition} and event_type in ({listed})"
 
 
-def _batches(connection: DuckDBPyConnection, vocabulary: Vocabulary, condition: str) -> Iterator[int]:
+def _batches(connection: DuckDBPyConnection, vocabulary: Vocabulary, source: str, condition: str) -> Iterator[int]:
     """Read the cut page by page into temp.batch; yields each page's highest position.
 
     There `event_type` is an enum, null where this code does not know it: every class looks through the whole batch for
@@ -106,7 +108,7 @@ def _batches(connection: DuckDBPyConnection, vocabulary: Vocabulary, condition: 
     last, count = 0, BATCH_ROWS_MAX
     while count == BATCH_ROWS_MAX:
         page = f"{condition} and position > {last} order by position limit {BATCH_ROWS_MAX}"
-        query = f"select {_COLUMNS} from jovey.events where {page}"
+        query = f"select {_COLUMNS} from {source} where {page}"
         rows = f"select {columns} from postgres_query('log', $query${query}$query$)"
         connection.execute(f"create or replace temp table batch as {rows}")
         row = connection.execute("select count(*), max(position) from temp.batch").fetchone()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -21,6 +22,7 @@ from warehouse.lake.cuts import CONSUMER, Account
 from warehouse.lake.empty import empty
 from warehouse.lake.fit import fit
 from warehouse.lake.shapes import digest
+from warehouse.lake.unpack import whole_history
 from warehouse.log.position import BEGINNING, encode
 from warehouse.log.tail import is_behind, refuse_lost, seen_by, take_cut
 from warehouse.postgres import Database
@@ -80,23 +82,28 @@ def refresh(
     """Bring the lake to the log's head: facts, the tables that they, new SQL or a new day touch, and those of `anew`.
 
     With `from_the_beginning` everything is dropped and derived once more. Readers see all of it or nothing. Killed
-    anywhere, the next run starts from the same cut. Raises LakeBusy, SourceRewound, UnknownFact, MisfitFact; a failed
-    check is reported, not raised.
+    anywhere, the next run starts from the same cut. What needs the beginning has removed events unpacked meanwhile.
+    Raises LakeBusy, SourceRewound, UnknownFact, MisfitFact, ArchiveRefused; a failed check is reported, not raised.
     """
     graph, vocabulary, now = graph or house_graph(), vocabulary or known(), now or clock.now()
     today = clock.calendar_date(now, settings.time_zone)
     engine = database.engine("jovey_tail", pool_size=1, statement_timeout_s=0)
     try:
-        with writing(database), open_writer(database, settings) as connection:
+        with ExitStack() as unpacked, writing(database), open_writer(database, settings) as connection:
             connection.execute("begin")
             if from_the_beginning:
                 empty(connection)
             cuts.create(connection)
             before = cuts.account(connection)
-            run = _Run(connection, engine, graph, vocabulary, before, now, today, variables(settings))
+            whole = partial(_enter_whole, unpacked, database, settings)  # left when the run's own reading has ended
+            run = _Run(connection, engine, graph, vocabulary, before, now, today, variables(settings), whole)
             return run.refreshed(frozenset(anew))
     finally:
         engine.dispose()
+
+
+def _enter_whole(unpacked: ExitStack, database: Database, settings: Settings) -> None:
+    unpacked.enter_context(whole_history(database, settings))
 
 
 def is_due(engine: Engine, settings: Settings, account: Account | None) -> bool:
@@ -118,6 +125,8 @@ class _Run:
     now: datetime
     today: date
     values: Mapping[str, str]
+    whole: Callable[[], None]
+    """From then on until the run's end the log is whole, removed events too."""
 
     def refreshed(self, anew: frozenset[str]) -> Refreshed:
         """Do all of it in the transaction that was begun, and end that: nothing is written where nothing was due."""
@@ -150,7 +159,10 @@ class _Run:
             refuse_lost(self.engine, before.position)
         if since and remade:
             only = frozenset(table.event_type for table in remade)
+            self.whole()
             load(self.connection, vocabulary, BEGINNING, since.snapshot, only=only)
+        elif not since:
+            self.whole()
         loaded = load(self.connection, vocabulary, seen_by(since), cut.snapshot)
         touched = {table.name for table in remade} | {vocabulary.events[kind].table() for kind in loaded.counts}
         account = Account(

@@ -70,7 +70,13 @@ def _state(event: Mapping[str, Any], when: str) -> None:
     elif event["is_refolded"]:
         st.caption("There was none: with this event the stream began.")
     else:
-        st.caption("The stream is too long to be folded here.")
+        st.caption(_unfolded(event["archived_events"]))
+
+
+def _unfolded(archived: int) -> str:
+    if archived:
+        return f"The first {archived:,} events of the stream stand in the archive (jovey unpack)."
+    return "The stream is too long to be folded here."
 
 
 def _chain(glance: Glance, events: Sequence[Mapping[str, Any]], otherwise: str, icon: str) -> None:

@@ -102,6 +102,8 @@ def _search(glance: Glance) -> None:
         st.caption("Name a kind, a stream, a chain, who did it or a day to look it up.")
         return
     page = glance.told("/events", limit=SHOWN_MAX, **asked)
+    if page and page["archived_events"]:
+        st.caption(f"{whole(page['archived_events'])} old events stand in the archive and are not looked through.")
     if not page or not page["items"]:
         draw.nothing("None found", "Ids are whole UUIDs; kinds are written as in invoice.generated.")
         return

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
-if TYPE_CHECKING:
-    from warehouse.settings import Settings
+from orchestration import cli_archive
+from orchestration.asked import WRONG_USE
+from orchestration.asked import settings_asked as _settings
 
-_WRONG_USE = 2  # the exit code of what the operator can put right
 # what a person at the terminal can cause and mend: said in its one sentence, without a traceback
 _FOR_THE_OPERATOR = {
     "warehouse.postgres.DatabaseUnavailable",
@@ -40,6 +40,8 @@ _FOR_THE_OPERATOR = {
     "orchestration.users.CannotDo",
     "orchestration.people.CannotHelp",
     "orchestration.rebuild_plan.RebuildBusy",
+    "orchestration.retention.RetireRefused",
+    "warehouse.log.removal.RetentionBusy",
     "warehouse.installation.SecretKeyUnusable",
     "api.auth.outside.OutsideMisconfigured",
     "warehouse.vault.WrongMasterKey",
@@ -290,6 +292,7 @@ def rebuild(
     make_anew(_settings(), afresh=afresh)
 
 
+app.add_typer(cli_archive.commands)
 seals = typer.Typer(help="Seal the log, so that it shows whether anybody changed it.")
 app.add_typer(seals, name="seal")
 
@@ -323,17 +326,6 @@ def key() -> None:
 
 
 @app.command()
-def archive(
-    before: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="What was sealed before this day.")],
-) -> None:
-    """Copy sealed events to Parquet files that prove themselves; nothing is removed from the log."""
-    from orchestration.sealing import archive_log
-
-    files = archive_log(_settings(), before.date())
-    typer.echo("\n".join(f"{file.path}: {file.events:,} events" for file in files) or "Nothing new to archive.")
-
-
-@app.command()
 def verify() -> None:
     """Hold the log to its seals, fold and derive all once more, and name what is not as it should be."""
     from orchestration.verify import verify as compare
@@ -359,27 +351,12 @@ def main() -> None:
         if not _is_for_the_operator(error):
             raise
         typer.echo(str(error), err=True)
-        sys.exit(_WRONG_USE)
+        sys.exit(WRONG_USE)
 
 
 def _is_for_the_operator(error: Exception) -> bool:
     kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     return bool(kinds & _FOR_THE_OPERATOR)
-
-
-def _settings() -> Settings:
-    from pydantic import ValidationError
-
-    from warehouse.settings import settings
-
-    try:
-        return settings()
-    except ValidationError as error:
-        for fault in error.errors():
-            name = str(fault["loc"][0])
-            variable = name if name == "DATABASE_URL" else f"JOVEY_{name.upper()}"
-            typer.echo(f"{variable}: {fault['msg']}.", err=True)
-        sys.exit(_WRONG_USE)
 
 
 if __name__ == "__main__":

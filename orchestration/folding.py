@@ -148,7 +148,7 @@ def _end_with_parent() -> None:
 
 # a share's id is its first stream's; it counts up to the next share's first event
 _PLAN = text("""
-    with placed as (select aggregate_id, row_number() over (order by aggregate_id) - 1 as place from jovey.events),
+    with placed as (select aggregate_id, row_number() over (order by aggregate_id) - 1 as place from jovey.history),
     streams as (select aggregate_id as id, min(place) / :each as share, count(*) as events from placed group by 1)
     select distinct on (share) id, (sum(events) over (partition by share))::bigint as events
     from streams order by share, id""")

@@ -19,6 +19,7 @@ from api.refusals import Refusal
 from api.rules import rules_of
 from warehouse.clock import now
 from warehouse.ids import new_id
+from warehouse.lake.unpack import whole_history
 from warehouse.log.asker import reading
 from warehouse.log.migrate import migrate
 from warehouse.log.people import claim_key
@@ -51,12 +52,13 @@ def erase(settings: Settings, who: str) -> UUID:
 def export_person(settings: Settings, who: str, file: Path) -> int:
     """Write everything about one person as JSON (GDPR article 20), for its owner alone; returns the number of facts.
 
-    By id or e-mail address. Raises CannotHelp.
+    By id or e-mail address; facts that were removed into the archive are among them. Raises CannotHelp, ArchiveRefused.
     """
     with _engine(settings, "jovey_append") as engine:
         with engine.connect() as connection:
             person_id = _person_id(connection, who)
-        told = portrait(engine, person_id)
+        with open_database(settings) as database, whole_history(database, settings):
+            told = portrait(engine, person_id)
     file.touch(mode=0o600)
     file.chmod(0o600)
     file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
+from operator import attrgetter
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from warehouse.lake.archive import File, Misfiled, archive, examine_archive
+from warehouse.lake.archive import File, Misfiled, archive, examine_archive, holders
 from warehouse.log import seal_journal
 from warehouse.log.migrate import migrate
+from warehouse.log.removal import Removal
 from warehouse.log.seal import Seal, stored_seals
 from warehouse.log.seal_key import seal_key, trusted_keys
 from warehouse.log.seal_proof import prove_event
@@ -75,12 +78,29 @@ def public_key(settings: Settings) -> str:
 
 def examine_log(settings: Settings) -> LogReport:
     """Compare log and archive with the seals; writes nothing. Raises JournalUnreadable, SealKeyUnusable."""
+    with open_database(settings) as database:
+        return examined(database, settings)
+
+
+def examined(database: Database, settings: Settings) -> LogReport:
+    """As examine_log(), in a database that is open."""
     trusted = trusted_keys(settings)
     remembered = seal_journal.remembered(seal_journal.journal_file(settings))
-    with open_database(settings) as database, _reading(database) as connection:
+    with _reading(database) as connection:
         found = examine_seals(connection, trusted, remembered)
     archived, misfiled = examine_archive(settings, found.chain, trusted)
-    return LogReport(found, archived, tuple(misfiled))
+    return LogReport(found, archived, (*misfiled, *_missing(settings, found.removals)))
+
+
+def _missing(settings: Settings, removals: Sequence[Removal]) -> Iterator[Misfiled]:
+    """Files that are gone, and with them events that stand nowhere else."""
+    held = holders(settings.archive_folder).values()
+    for file, group in groupby(removals, key=attrgetter("file")):
+        gone = [one for one in group if not any(first <= one.number <= last for first, last in held)]
+        if gone:
+            events, last = sum(one.removed for one in gone), gone[-1]
+            what = f"it is missing, and it alone holds the {events:,} events removed up to seal {last.number}"
+            yield Misfiled(file, f"{what}: put it back from a copy (sha256 {last.sha256.hex()})")
 
 
 def show_log(console: Console, report: LogReport) -> None:
@@ -88,7 +108,7 @@ def show_log(console: Console, report: LogReport) -> None:
     log = report.log
     if not report.is_sound:
         table = Table("where", "event", "position", "what", title="Not as it was sealed")
-        for row in _rows(report):
+        for row in rows(report):
             table.add_row(*row)
         console.print(table)
         console.print("Keep this database as it is, and compare it with a backup.")
@@ -100,10 +120,15 @@ def show_log(console: Console, report: LogReport) -> None:
         f"{log.events:,} events under {len(log.chain):,} seals are {verdict}; {log.unsealed:,} wait for the next seal, "
         f"{report.archived:,} are archived too."
     )
+    if log.removals:
+        removed = sum(one.removed for one in log.removals)
+        where = "in the archive alone" if log.archived else "in the archive, and unpacked"
+        console.print(f"{removed:,} of them, up to seal {log.removals[-1].number}, stand {where}.")
     console.print(f"Newest: seal {log.newest.number}, {log.newest.hash.hex()}.", highlight=False)
 
 
-def _rows(report: LogReport) -> Iterator[tuple[str, str, str, str]]:
+def rows(report: LogReport) -> Iterator[tuple[str, str, str, str]]:
+    """Each fault as the place, the event, its position and what is wrong, in words."""
     for fault in report.log.faults:
         place = "" if fault.position is None else str(fault.position)
         yield f"seal {fault.seal}", str(fault.event_id or ""), place, fault.what

@@ -17,6 +17,7 @@ from assets.table import Checked
 from orchestration.folding import DIFFERENCES_MAX, SHARE_EVENTS, compare_share, each, frozen, processors, scene, shares
 from orchestration.sealing import examine_log, show_log
 from orchestration.watching import Watch, unwatched, watching
+from warehouse.lake.unpack import whole_history
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
 
@@ -36,9 +37,10 @@ class Report:
 
 
 def verify(settings: Settings) -> bool:
-    """Compare and print what was found; whether all is sound. Raises UnreadableFact, LakeMissing, UnknownFact.
+    """Compare and print what was found; whether all is sound.
 
-    The log comes first: what was done to it may well be what nothing can be folded from.
+    The log comes first: what was done to it may well be what nothing can be folded from. Raises UnreadableFact,
+    LakeMissing, UnknownFact, ArchiveRefused.
     """
     console = Console()
     with console.status("Hashing every sealed event once more"):
@@ -51,8 +53,11 @@ def verify(settings: Settings) -> bool:
 
 
 def examine(settings: Settings, watch: Watch = unwatched) -> Report:
-    """Compare; writes nothing. States and lake are each seen at one instant, whatever is written meanwhile."""
-    with open_database(settings) as database:
+    """Compare; writes nothing. States and lake are each seen at one instant, whatever is written meanwhile.
+
+    Removed events are unpacked for as long as it takes. Raises ArchiveRefused where a file does not give them.
+    """
+    with open_database(settings) as database, whole_history(database, settings):
         with closing(unlike_states(database, settings, watch)) as unlike:
             found = tuple(islice(unlike, DIFFERENCES_MAX))
         proof = prove(database, settings)

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     archive_path: Path | None = Field(
         None, description="Folder of the sealed copies of old events; none is `<home>/archive`."
     )
+    retention_years: int = Field(
+        7, ge=1, le=100, description="Younger events never leave the database; most laws ask seven of financial facts."
+    )
 
     company: str = Field("Jovey Pumps", description="The company's name on documents.")
     currency: str = Field(

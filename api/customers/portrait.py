@@ -16,16 +16,24 @@ from warehouse.log.people import People
 
 
 def portrait(engine: Engine, person_id: UUID) -> Mapping[str, Any]:
-    """States, facts and sign-ins of a person, oldest first. Seven queries; the answer is as long as their history."""
+    """States, facts and sign-ins of a person, oldest first. Eight queries; the answer is as long as their history.
+
+    `archived_facts` are those that stand in the archive alone and are not among `facts`: 0 within whole_history().
+    """
     parts = {}
     with reading(engine, system("portrait")) as connection:
         people = People(connection)
         for name, query in _PARTS.items():
             rows = connection.execute(text(query), {"person_id": person_id}).scalars().all()
             parts[name] = [json.loads(one) for one in people.reveal(rows)]
-    return {"person_id": str(person_id), "as_of": now().isoformat(), **parts}
+        archived = connection.execute(_ARCHIVED, {"person_id": person_id}).scalar_one()
+    return {"person_id": str(person_id), "as_of": now().isoformat(), "archived_facts": archived, **parts}
 
 
+_ARCHIVED = text("""
+    select jovey.archived_of(
+      :person_id,
+      array(select aggregate_id from jovey.visible_states where owner_id = :person_id) || cast(:person_id as uuid))""")
 _PARTS = {
     "states": """
         select jsonb_build_object('kind', aggregate_type, 'id', aggregate_id, 'status', status,
@@ -37,7 +45,7 @@ _PARTS = {
         select jsonb_build_object('event', event_type, 'id', id, 'stream', aggregate_type, 'stream_id', aggregate_id,
                'version', version, 'effective_at', effective_at, 'created_at', created_at, 'created_by', created_by,
                'data', data)::text
-          from jovey.visible_events
+          from jovey.visible_history
          where subject_id = :person_id
             or aggregate_id = any(array(select aggregate_id from jovey.visible_states where owner_id = :person_id)
                                   || cast(:person_id as uuid))

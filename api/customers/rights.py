@@ -32,6 +32,9 @@ class Portrait(BaseModel):
     person_id: UUID
     as_of: AwareDatetime
     states: tuple[Mapping[str, Any], ...] = Field(description="What stands now: account, orders, invoices, returns.")
+    archived_facts: int = Field(
+        description="How many old facts stand in the archive and not below; whoever runs the house can hand them out."
+    )
     facts: tuple[Mapping[str, Any], ...] = Field(description="Everything that happened, with who did it and when.")
     sign_ins: tuple[Mapping[str, Any], ...]
     password: tuple[Mapping[str, Any], ...] = Field(description="When it was last changed; never the password.")

@@ -12,7 +12,7 @@ from api.actor import Actor
 from api.events.sight import types_seen
 from api.paging import Paging
 from warehouse.events.vocabulary import VOCABULARY
-from warehouse.log.tables import events
+from warehouse.log.tables import history
 
 Name = Annotated[str, StringConstraints(max_length=100)]
 
@@ -38,14 +38,14 @@ class Filters(BaseModel):
     def conditions(self, by: Actor) -> list[ColumnElement[bool]]:
         """What an event must be to be shown to this caller."""
         asked = {name: getattr(self, name) for name in _EQUAL}
-        found = [events.c[name] == one for name, one in asked.items() if one is not None]
-        found += [events.c.created_at >= self.since] if self.since else []
-        found += [events.c.created_at < self.until] if self.until else []
+        found = [history.c[name] == one for name, one in asked.items() if one is not None]
+        found += [history.c.created_at >= self.since] if self.since else []
+        found += [history.c.created_at < self.until] if self.until else []
         types = types_seen(by)
         if self.aggregate_type is not None:  # a kind of stream is some types of events, and types have an index
             own = frozenset(name for name, event in VOCABULARY.items() if event.stream == self.aggregate_type)
             types = own if types is None else types & own
-        return found if types is None else [*found, events.c.event_type.in_(sorted(types))]
+        return found if types is None else [*found, history.c.event_type.in_(sorted(types))]
 
 
 _EQUAL = ("event_type", "aggregate_type", "aggregate_id", "created_by", "correlation_id")
@@ -56,14 +56,14 @@ def newest(filters: Filters, by: Actor, paging: Paging) -> Select[Any]:
 
     Either order has an index, so that a page costs the same wherever in the log it lies.
     """
-    wanted = select(events).where(*filters.conditions(by)).limit(paging.limit + 1)
+    wanted = select(history).where(*filters.conditions(by)).limit(paging.limit + 1)
     if not filters.is_timed:
         if after := paging.after_number():
-            wanted = wanted.where(events.c.position < literal(after[0]))
-        return wanted.order_by(events.c.position.desc())
-    keys = (events.c.created_at, events.c.position)
+            wanted = wanted.where(history.c.position < literal(after[0]))
+        return wanted.order_by(history.c.position.desc())
+    keys = (history.c.created_at, history.c.position)
     if moment := paging.after_instant():
-        place = select(events.c.position).where(events.c.id == literal(moment[1])).scalar_subquery()
+        place = select(history.c.position).where(history.c.id == literal(moment[1])).scalar_subquery()
         wanted = wanted.where(tuple_(*keys) < tuple_(literal(moment[0]), place))
     return wanted.order_by(*(key.desc() for key in keys))
 

@@ -12,18 +12,18 @@ from sqlalchemy import Connection, Row, select
 
 from api.actor import Actor
 from api.auth.enter import Who
+from api.events.archived import EventPage, archived_events, archived_of, event_missing
 from api.events.filters import Filters, address, newest
 from api.events.sight import types_seen
-from api.events.views import EventDetail, EventView, event_view
+from api.events.views import EventDetail, event_view
 from api.functions import STREAMS
 from api.house import Here
-from api.paging import Page, Paged
+from api.paging import Paged
 from api.refold import fold_around
-from api.refusals import not_found
 from api.views import routed
 from warehouse.events.event import Ref
 from warehouse.log.people import People
-from warehouse.log.tables import events
+from warehouse.log.tables import history
 
 ROUTER = routed("/api/v1/events", "events")
 CAUSES_MAX = 50  # a chain is as long as its reactions are deep: about five
@@ -34,12 +34,13 @@ _PEOPLE = "customers"
 
 
 @ROUTER.get("")
-def list_events(here: Here, by: Who, paging: Paged, filters: Annotated[Filters, Query()]) -> Page[EventView]:
+def list_events(here: Here, by: Who, paging: Paged, filters: Annotated[Filters, Query()]) -> EventPage:
     """Events of the functions the caller works in, the newest first."""
     with here.reading(by) as connection:
         rows = connection.execute(newest(filters, by, paging)).all()
+        archived = archived_events(connection)
     shown, following = paging.page(rows, lambda row: address(filters, row))
-    return Page[EventView](items=tuple(map(event_view, shown)), next=following)
+    return EventPage(items=tuple(map(event_view, shown)), next=following, archived_events=archived)
 
 
 @ROUTER.get("/{event_id}")
@@ -48,9 +49,10 @@ def show_event(here: Here, by: Who, event_id: UUID) -> EventDetail:
     with here.reading(by) as connection:
         row = _event(connection, event_id)
         if row is None or not _is_seen(row, by):
-            raise not_found("event", event_id)
+            raise event_missing(connection, event_id)
         causes, effects = _causes(connection, row), _effects(connection, row)
-        is_refolded = row.version <= FOLDED_MAX and row.aggregate_type in STREAMS
+        archived = archived_of(connection, row.aggregate_id)
+        is_refolded = not archived and row.version <= FOLDED_MAX and row.aggregate_type in STREAMS
         ref = Ref(row.aggregate_type, row.aggregate_id)
         states = fold_around(connection, ref, row.version) if is_refolded else (None, None)
         documents = [json.dumps(row.data), *(one for one in states if one is not None)]
@@ -65,6 +67,7 @@ def show_event(here: Here, by: Who, event_id: UUID) -> EventDetail:
         before=before,
         after=after,
         is_refolded=is_refolded,
+        archived_events=archived,
     )
 
 
@@ -74,7 +77,7 @@ def _is_seen(row: Row[Any], by: Actor) -> bool:
 
 
 def _event(connection: Connection, id: UUID) -> Row[Any] | None:
-    return connection.execute(select(events).where(events.c.id == id)).one_or_none()
+    return connection.execute(select(history).where(history.c.id == id)).one_or_none()
 
 
 def _causes(connection: Connection, row: Row[Any]) -> Sequence[Row[Any]]:
@@ -89,12 +92,12 @@ def _causes(connection: Connection, row: Row[Any]) -> Sequence[Row[Any]]:
 
 def _effects(connection: Connection, row: Row[Any]) -> Sequence[Row[Any]]:
     """What an event caused, directly or through others, in order: effects are of its command, and come after it."""
-    own = (events.c.correlation_id == row.correlation_id) & (events.c.position > row.position)
-    wanted = select(events.c.id, events.c.causation_id).where(own).order_by(events.c.position).limit(CHAIN_MAX)
+    own = (history.c.correlation_id == row.correlation_id) & (history.c.position > row.position)
+    wanted = select(history.c.id, history.c.causation_id).where(own).order_by(history.c.position).limit(CHAIN_MAX)
     caused, ids = {row.id}, []
     for one in connection.execute(wanted):
         if one.causation_id in caused:
             caused.add(one.id)
             ids.append(one.id)
-    chosen = select(events).where(events.c.id.in_(ids[:EFFECTS_MAX])).order_by(events.c.position)
+    chosen = select(history).where(history.c.id.in_(ids[:EFFECTS_MAX])).order_by(history.c.position)
     return connection.execute(chosen).all()

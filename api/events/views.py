@@ -43,7 +43,12 @@ class EventDetail(EventView):
     effects: tuple[EventView, ...] = Field(description="The facts it caused, directly or through others, in order.")
     before: Mapping[str, Any] | None = Field(description="The stream's state before it; null when it began the stream.")
     after: Mapping[str, Any] | None = Field(description="The stream's state after it.")
-    is_refolded: bool = Field(description="False where the stream is too long to fold; before and after are null then.")
+    is_refolded: bool = Field(
+        description="False where a stream is too long to fold, or begins in the archive: before and after are null."
+    )
+    archived_events: int = Field(
+        description="How many events of its stream stand in the archive alone; causes and effects may be among them."
+    )
 
 
 def event_view(row: Row[Any]) -> EventView:

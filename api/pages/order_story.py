@@ -28,7 +28,7 @@ from warehouse.events.orders import (
     OrderReleased,
     OrderReturnRequested,
 )
-from warehouse.log.tables import events
+from warehouse.log.tables import history
 
 Kind = Literal["good", "bad", "note"]
 STORY_EVENTS_MAX = 200
@@ -55,10 +55,10 @@ class Standing:
 
 def story_of(connection: Connection, order_id: UUID, currency: str) -> Sequence[Chapter]:
     """What happened to an order, the newest first."""
-    wanted = select(events.c.event_type, events.c.effective_at, events.c.data).where(
-        events.c.aggregate_id == order_id, events.c.event_type.in_(_WORDS)
+    wanted = select(history.c.event_type, history.c.effective_at, history.c.data).where(
+        history.c.aggregate_id == order_id, history.c.event_type.in_(_WORDS)
     )
-    rows = connection.execute(wanted.order_by(events.c.version.desc()).limit(STORY_EVENTS_MAX))
+    rows = connection.execute(wanted.order_by(history.c.version.desc()).limit(STORY_EVENTS_MAX))
     return [_chapter(row.event_type, row.effective_at, row.data, currency) for row in rows]
 
 

@@ -17,10 +17,10 @@ from api.receivables.views import InvoiceView, invoice_view
 from api.refusals import Refusal, not_found
 from warehouse.events.receivables import InvoiceGenerated, InvoiceLine
 from warehouse.log.people import People
-from warehouse.log.tables import events, states
+from warehouse.log.tables import history, states
 from warehouse.money import rounded
 
-_LOG = events.alias("log")
+_LOG = history.alias("log")
 # a literal, not a parameter: the planner matches the partial index of migration 0002 by its text
 _ISSUED = _LOG.c.event_type == literal_column("'invoice.generated'", String())
 

@@ -238,8 +238,10 @@ def test_whoever_acts_for_people_owns_nothing_and_is_of_no_other_role(engine):
                                       'jovey_views'::regrole)"""
         assert connection.execute(text(groups)).all() == []
         owned = "select relname from pg_class where relowner = 'jovey_views'::regrole"
-        assert Counter(connection.execute(text(owned)).scalars()) == Counter(["visible_states", "visible_events"])
+        assert Counter(connection.execute(text(owned)).scalars()) == Counter(
+            ["visible_states", "visible_events", "visible_history", "history"]
+        )
         guarded = (
             "select relname from pg_class where relrowsecurity and relnamespace = 'jovey'::regnamespace order by 1"
         )
-        assert connection.execute(text(guarded)).scalars().all() == ["events", "states"]
+        assert connection.execute(text(guarded)).scalars().all() == ["events", "states", "unpacked_events"]

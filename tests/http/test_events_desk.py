@@ -14,12 +14,17 @@ from sqlalchemy.dialects import postgresql
 
 from api.actor import Actor
 from api.auth.tokens import AgentClaims, signed_for_agent
+from api.customers.portrait import portrait
 from api.events.export import cell
 from api.events.filters import Filters, newest
 from api.fulfillment.commands import AdjustStock
 from api.paging import Paging
 from assets.hot_run import refresh
 from warehouse.clock import calendar_date, now
+from warehouse.ids import named
+from warehouse.log.removal import retire_seal
+from warehouse.log.seal_key import SealKey
+from warehouse.log.sealing import seal
 
 EVENTS = "/api/v1/events"
 
@@ -199,6 +204,76 @@ def test_the_house_agrees_with_its_log_until_somebody_writes_past_it(
     readers = boss.get(f"{EVENTS}/readers").json()["items"]
     assert {one["reader"]: one["events_behind"] for one in readers} == {"lake": 1}  # the product that came after
     assert town.staff("orders", name="otto").get(f"{EVENTS}/integrity").status_code == 403
+
+
+# events in the archive
+
+
+@pytest.fixture
+def retire(database, tmp_path):
+    """Remove from the log what stands in it now, and put it back into the place of what is unpacked."""
+    tail, owner = database.engine("jovey_tail", pool_size=3), database.engine("jovey_owner", pool_size=1)
+
+    def run() -> None:
+        with owner.begin() as connection:
+            connection.execute(text("create temp table before as select * from jovey.events"))
+            sealed = seal(tail, SealKey.from_seed(bytes(32)), tmp_path / "seals.jsonl", now())
+            retire_seal(connection, sealed, now() + timedelta(days=400), "events.parquet", bytes(32))
+            connection.execute(
+                text(
+                    "create table jovey.put_by as select b.* from before b where not exists "
+                    "(select from jovey.events e where e.position = b.position)"
+                )
+            )
+
+    def unpack() -> None:
+        with owner.begin() as connection:
+            connection.execute(text("insert into jovey.unpacked_events select * from jovey.put_by"))
+
+    yield run, unpack
+    tail.dispose()
+    owner.dispose()
+
+
+def test_what_stands_in_the_archive_is_told_and_shown_when_it_is_unpacked(town, traded, retire):
+    remove, unpack = retire
+    boss = town.staff("events")
+    before = found(boss, aggregate_id=traded)
+    detail = boss.get(f"{EVENTS}/{before[0]['id']}").json()
+    told = portrait(town.house.engine, named("person", "deva"))
+    assert (detail["archived_events"], told["archived_facts"], len(before) > 1) == (0, 0, True)
+
+    remove()
+
+    (newest_one,) = found(boss, aggregate_id=traded)
+    page = boss.get(f"{EVENTS}?limit=200").json()
+    assert page["archived_events"] > len(before)
+    then = boss.get(f"{EVENTS}/{newest_one['id']}").json()
+    assert (then["archived_events"], then["is_refolded"], then["after"]) == (len(before) - 1, False, None)
+    gone = boss.get(f"{EVENTS}/{before[-1]['id']}")
+    assert (gone.status_code, "stand in the archive" in gone.text) == (404, True)
+    exported = boss.post(f"{EVENTS}/export", {})
+    assert exported.headers["X-Jovey-Archived-Events"] == str(page["archived_events"])
+
+    unpack()
+
+    assert found(boss, aggregate_id=traded) == before
+    assert boss.get(f"{EVENTS}?limit=200").json()["archived_events"] == 0
+    assert boss.get(f"{EVENTS}/{before[0]['id']}").json() == detail
+    assert boss.post(f"{EVENTS}/export", {}).headers["X-Jovey-Archived-Events"] == "0"
+
+
+def test_a_person_is_told_how_many_of_their_facts_stand_in_the_archive(town, traded, retire):
+    remove, unpack = retire
+    who = town.caller(named("person", "deva"))
+    before = portrait(town.house.engine, who.id)
+    remove()
+    then = portrait(town.house.engine, who.id)
+    assert then["archived_facts"] == len(before["facts"]) - len(then["facts"]) > 0
+    assert who.get("/api/v1/customers/profile/export").json()["archived_facts"] == then["archived_facts"]
+    unpack()
+    whole = portrait(town.house.engine, who.id)
+    assert (whole["facts"], whole["archived_facts"]) == (before["facts"], 0)
 
 
 # a long log

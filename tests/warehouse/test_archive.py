@@ -131,7 +131,7 @@ FACTS = st.tuples(
 def test_the_leaf_from_a_file_is_the_leaf_from_the_log_byte_for_byte(house, duck, facts):
     for fact in facts:
         house.append(*fact)
-    wanted = ", ".join(archive_module._COLUMNS.values())
+    wanted = ", ".join(archive_module.COLUMNS.values())
     newest = f"from jovey.events order by position desc limit {len(facts)}"
     from_file = duck.execute(
         f"select {archive_module._LEAF} from postgres_query('log', $query$select {wanted} {newest}$query$)"

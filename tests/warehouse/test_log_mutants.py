@@ -450,8 +450,10 @@ TRIGGER = """
     drop trigger events_append_only on jovey.events;
     create trigger events_append_only before {verbs} on jovey.events
       for each statement execute function jovey.refuse_mutation();
-    alter table jovey.events enable {when} trigger events_append_only"""
-SOUND_TRIGGER = TRIGGER.format(verbs="update or delete or truncate", when="always")
+    alter table jovey.events enable {when} trigger events_append_only;
+    alter table jovey.events {removal} trigger events_removal"""  # which refuses a delete once more
+SOUND_TRIGGER = TRIGGER.format(verbs="update or delete or truncate", when="always", removal="enable always")
+OTHER_TRIGGER = TRIGGER.replace("{removal}", "disable")
 NUMBER = "alter table jovey.events alter column transaction_id set default {}"
 
 MUTANTS = [
@@ -577,10 +579,10 @@ MUTANTS = [
                 "alter sequence jovey.events_position_seq cache 1",
                 "alter sequence jovey.events_position_seq cache 50",
             ),
-            (the_log_only_grows, SOUND_TRIGGER, TRIGGER.format(verbs="update or delete", when="always")),
-            (the_log_only_grows, SOUND_TRIGGER, TRIGGER.format(verbs="update or truncate", when="always")),
-            (the_log_only_grows, SOUND_TRIGGER, TRIGGER.format(verbs="delete or truncate", when="always")),
-            (the_log_only_grows, SOUND_TRIGGER, TRIGGER.format(verbs="update or delete or truncate", when="")),
+            (the_log_only_grows, SOUND_TRIGGER, OTHER_TRIGGER.format(verbs="update or delete", when="always")),
+            (the_log_only_grows, SOUND_TRIGGER, OTHER_TRIGGER.format(verbs="update or truncate", when="always")),
+            (the_log_only_grows, SOUND_TRIGGER, OTHER_TRIGGER.format(verbs="delete or truncate", when="always")),
+            (the_log_only_grows, SOUND_TRIGGER, OTHER_TRIGGER.format(verbs="update or delete or truncate", when="")),
             (
                 an_event_bears_its_transaction_s_number_also_under_a_savepoint,
                 NUMBER.format("pg_current_xact_id()"),

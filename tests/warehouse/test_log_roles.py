@@ -49,6 +49,15 @@ VERBS = {
     "change seals": "update jovey.seals set form = 1",
     "drop seals' rows": "delete from jovey.seal_leaves",
     "truncate seals": "truncate jovey.seals, jovey.seal_leaves",
+    "read removals": "select * from jovey.removals",
+    "add removals": "insert into jovey.removals select * from jovey.removals",
+    "change removals": "update jovey.removals set events_kept = 0",
+    "remove a seal": "select jovey.retire_seal(1, now(), 'file', '')",
+    "read what is unpacked": "select * from jovey.unpacked_events",
+    "write what is unpacked": "insert into jovey.unpacked_events select * from jovey.events",
+    "read all there was": "select * from jovey.history",
+    "read all there was as whom it says": "select * from jovey.visible_history",
+    "read how much is archived": "select jovey.archived_events(), jovey.archived_of(null, '{}')",
     "insert": f"insert into jovey.events {ROW} {VALUES}",
     "copy in": "copy jovey.events (id) from stdin",
     "insert, on conflict update": f"""insert into jovey.events {ROW} {VALUES}
@@ -69,7 +78,15 @@ VERBS = {
     "hold an advisory lock": "select pg_advisory_xact_lock(1)",
     "replica mode": "set session_replication_role = replica",
 }
-REPLICA_VERBS = ("insert, on conflict update", "merge", "update", "delete", "truncate", "change seals")
+REPLICA_VERBS = (
+    "insert, on conflict update",
+    "merge",
+    "update",
+    "delete",
+    "truncate",
+    "change seals",
+    "change removals",
+)
 COLUMNS = ["superuser", *ROLES]
 APPEND_ONLY = "JV403"
 

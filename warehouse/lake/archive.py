@@ -1,6 +1,6 @@
 """The archive: sealed events copied to Parquet files, each with the seals that prove it, readable without the database.
 
-`archive` only copies. Nothing removes an event from the log: record 23 says what that would take.
+`archive` only copies. What then leaves the log, and how it is read all the same: record 31.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from warehouse.settings import Settings
 FILE_EVENTS_MAX = 1_000_000  # more start the next file; one seal is never divided
 _FETCH_ROWS = 8_192
 
-_COLUMNS = {
+COLUMNS = {
     "position": "position",
     "transaction_id": "transaction_id::text::bigint as transaction_id",
     "aggregate_id": "aggregate_id",
@@ -87,7 +87,7 @@ _WRITTEN = {
     "data": _plain,
     "metadata": _plain,
 }
-_LEAF = "'[' || " + " || ', ' || ".join(_WRITTEN.get(name, _in_quotes)(name) for name in _COLUMNS) + " || ']'"
+_LEAF = "'[' || " + " || ', ' || ".join(_WRITTEN.get(name, _in_quotes)(name) for name in COLUMNS) + " || ']'"
 """The leaf of an event (warehouse.log.seal.LEAF) from a file's columns, byte for byte."""
 
 
@@ -152,6 +152,21 @@ def examine_archive(
     return events, faults
 
 
+def holders(folder: Path) -> dict[Path, tuple[int, int]]:
+    """The files of an archive in their order, each with the first and the last seal it holds by its name."""
+    return {path: _numbers(path) for path in _paths(folder)}
+
+
+def prove(connection: DuckDBPyConnection, path: Path, stored: Mapping[int, Seal], trusted: Collection[bytes]) -> None:
+    """Raise ArchiveRefused, which names the file, unless it holds what the log's seals sealed."""
+    try:
+        faults = list(_unlike(connection, read_file(connection, path), stored, trusted))
+    except (duckdb.Error, ValueError, KeyError, TypeError) as error:
+        faults = [f"it cannot be read: {str(error).partition(chr(10))[0]}"]
+    if faults:
+        raise ArchiveRefused(f"{path.name} is not as it was sealed: {faults[0]}. Put it back from a copy.")
+
+
 def read_file(connection: DuckDBPyConnection, path: Path) -> File:
     """The seals a file carries. Raises duckdb.Error, ValueError, KeyError or TypeError when it is none of ours."""
     query = "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'jovey_seals'"
@@ -193,7 +208,7 @@ def _write(connection: DuckDBPyConnection, folder: Path, trusted: Collection[byt
 
 def _gather(connection: DuckDBPyConnection, seals: Sequence[Seal]) -> None:
     """Read the seals' events into temp.due, each with the number of its seal."""
-    wanted = ", ".join(_COLUMNS.values())
+    wanted = ", ".join(COLUMNS.values())
     for place, one in enumerate(seals):
         query = f"select {wanted} from jovey.events where {between(one.seen, one.until)}"
         rows = f"select {one.number}::bigint as seal_number, * from postgres_query('log', $query${query}$query$)"

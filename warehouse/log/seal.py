@@ -127,9 +127,12 @@ def last_seal(connection: Connection) -> Seal | None:
 
 
 def entries(connection: Connection, seal: Seal, *, marked: bool = False) -> Iterator[bytes]:
-    """The events of a seal's cut as they stand in the log now: ENTRY, with MARK behind it if asked."""
+    """The events of a seal's cut as they stand in the log now: ENTRY, with MARK behind it if asked.
+
+    Those that were removed are among them as long as they are unpacked.
+    """
     wanted = f"{ENTRY} || {MARK}" if marked else ENTRY
-    query = text(f"select {wanted} from jovey.events where {between(seal.seen, seal.until)} order by position")
+    query = text(f"select {wanted} from jovey.history where {between(seal.seen, seal.until)} order by position")
     with connection.execute(query, execution_options={"yield_per": LEAVES_PER_ROW}) as rows:
         yield from rows.scalars()
 

@@ -37,10 +37,12 @@ class Proof:
 
 def prove_event(connection: Connection, event_id: UUID) -> Proof:
     """Prove that the event stands in the log as it was sealed; reads the leaves of its seal. Raises NoProof."""
-    query = text(f"select {LEAF} as leaf, transaction_id::text as transaction_id from jovey.events where id = :id")
+    query = text(f"select {LEAF} as leaf, transaction_id::text as transaction_id from jovey.history where id = :id")
     row = connection.execute(query, {"id": event_id}).one_or_none()
     if row is None:
-        raise NoProof(f"There is no event {event_id}.")
+        archived = connection.execute(text("select jovey.archived_events()")).scalar_one()
+        elsewhere = f", unless it is one of the {archived:,} in the archive: jovey unpack, and ask again"
+        raise NoProof(f"There is no event {event_id}{elsewhere if archived else ''}.")
     seal = _holder(connection, int(row.transaction_id))
     if seal is None:
         raise NoProof(f"Event {event_id} is newer than the newest seal; seal first: jovey seal.")

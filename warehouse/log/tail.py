@@ -65,7 +65,10 @@ def take_cut(engine: Engine, consumer: str, since: Cut | None) -> Cut:
 
 
 def refuse_lost(engine: Engine, position: int) -> None:
-    """Raise SourceRewound when the log lacks an event that a reader has read: an older dump was restored."""
+    """Raise SourceRewound when the log lacks an event that a reader has read: an older dump was restored.
+
+    One that was removed into the archive is not lacking.
+    """
     with engine.connect() as connection:
         is_there = connection.execute(_IS_THERE, {"position": position}).scalar_one()
     if not is_there:
@@ -94,7 +97,9 @@ def seen_by(since: Cut | None) -> Snapshot:
 
 
 _SNAPSHOT: LiteralString = "select pg_current_snapshot()::text"
-_IS_THERE = text("select exists (select from jovey.events where position = :position)")
+_IS_THERE = text("""
+    select exists (select from jovey.events where position = :position)
+        or exists (select from jovey.removals where highest_position >= :position)""")
 _UNREACHED = text("""
     select exists (select from jovey.events where transaction_id >= pg_snapshot_xmax(pg_current_snapshot()))""")
 _DURABLY = text("set local synchronous_commit = on")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from warehouse.log.merkle import HASH_BYTES, Tree
 from warehouse.log.position import BEGINNING
+from warehouse.log.removal import Removal, archived_events, stored_removals
 from warehouse.log.seal import (
     ENTRY_BYTES,
     FIRST_PREVIOUS,
@@ -45,6 +46,9 @@ class Examined:
     events: int
     unsealed: int
     faults: tuple[Fault, ...]
+    removals: tuple[Removal, ...] = ()
+    archived: int = 0
+    """Events that were removed and are not unpacked: whether files hold them, warehouse.lake.archive tells."""
 
     @property
     def newest(self) -> Seal | None:
@@ -65,14 +69,21 @@ def examine_seals(connection: Connection, trusted: Collection[bytes], remembered
     faults = [*_unlike_journal(stored, known), *_broken_links(seals, trusted)]
     if not has_seals:  # not migrated yet, or taken away whole
         return Examined(seals, 0, _unsealed(connection, None), tuple(faults))
-    loose = _Loose()
+    removals, archived = stored_removals(connection), 0
+    if removals:
+        archived = archived_events(connection)
+    loose = _Loose(archived_up_to=removals[-1].number if archived else 0)
     events = 0
     for one in seals:
         events += one.events
         if one.form == FORM:
             faults += _examine_events(connection, one, loose)
     faults += _settle(connection, loose)
-    return Examined(seals, events, _unsealed(connection, seals[-1] if seals else None), tuple(faults))
+    if loose.archived != archived:
+        gone = f"{loose.archived:,} of its events and those before are gone, {archived:,} were removed into the archive"
+        faults.append(Fault(loose.archived_up_to, gone))
+    unsealed = _unsealed(connection, seals[-1] if seals else None)
+    return Examined(seals, events, unsealed, tuple(faults), tuple(removals), archived)
 
 
 def _unlike_journal(stored: Mapping[int, Seal], known: Mapping[int, Seal]) -> Iterator[Fault]:
@@ -106,8 +117,13 @@ def _broken_links(seals: Iterable[Seal], trusted: Collection[bytes]) -> Iterator
 
 @dataclass(slots=True)
 class _Loose:
-    """Entries, by event id, without a counterpart at their place; perhaps at another, or under another seal."""
+    """Entries, by event id, without a counterpart at their place; perhaps at another, or under another seal.
 
+    Up to the seal `archived_up_to` what is not there was removed: it is counted, and the files are to prove it.
+    """
+
+    archived_up_to: int = 0
+    archived: int = 0
     kept: dict[bytes, tuple[Seal, bytes]] = field(default_factory=dict)
     found: dict[bytes, tuple[Seal, bytes]] = field(default_factory=dict)
 
@@ -116,6 +132,8 @@ def _examine_events(connection: Connection, seal: Seal, loose: _Loose) -> Iterat
     """Compare a cut's events now with the entries kept of them, and those with the signed root."""
     tree = Tree()
     pairs = _unlike(_into(tree, kept_entries(connection, seal)), entries(connection, seal))
+    if seal.number <= loose.archived_up_to:
+        pairs = _without_archived(pairs, loose)
     unlike = list(islice(pairs, FAULTS_MAX))
     if len(unlike) == FAULTS_MAX:
         yield Fault(seal.number, f"{FAULTS_MAX} events or more are not as they were sealed; the first are named")
@@ -135,6 +153,17 @@ def _examine_events(connection: Connection, seal: Seal, loose: _Loose) -> Iterat
             loose.kept[kept[8:24]] = seal, kept
         elif now is not None:
             loose.found[now[8:24]] = seal, now
+
+
+def _without_archived(
+    pairs: Iterator[tuple[bytes | None, bytes | None]], loose: _Loose
+) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Those pairs that are no removed event."""
+    for kept, now in pairs:
+        if kept is not None and now is None:
+            loose.archived += 1
+        else:
+            yield kept, now
 
 
 def _is_of(seal: Seal, tree: Tree) -> bool:
@@ -191,7 +220,7 @@ def _settle(connection: Connection, loose: _Loose) -> Iterator[Fault]:
 
 def _columns(connection: Connection, kept: bytes, place: bytes) -> str:
     """The columns in which the event at that position differs from what was sealed."""
-    query = text(f"select uuid_send(id) || {MARK} from jovey.events where position = :position")
+    query = text(f"select uuid_send(id) || {MARK} from jovey.history where position = :position")
     marks = bytes(connection.execute(query, {"position": int.from_bytes(place)}).scalars().first() or b"")[16:]
     sealed = kept[ENTRY_BYTES:]
     width = len(sealed) // len(MARKS)
@@ -204,7 +233,7 @@ def _columns(connection: Connection, kept: bytes, place: bytes) -> str:
 
 def _place(connection: Connection, id: bytes) -> bytes | None:
     """Where the event of that id stands now, if anywhere."""
-    query = text("select int8send(position) from jovey.events where id = :id")
+    query = text("select int8send(position) from jovey.history where id = :id")
     return connection.execute(query, {"id": UUID(bytes=id)}).scalars().first()
 
 
