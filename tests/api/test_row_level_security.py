@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import psycopg
@@ -204,6 +205,7 @@ def test_the_role_of_agents_is_an_agent_whatever_it_says(rows, database):
     engine.dispose()
 
 
+@pytest.mark.usefixtures("template")  # the server's roles come with its first migration
 def test_policies_stand_where_nobody_is_a_superuser(server):
     """As on a managed server: its login may make roles and databases, no more."""
     login = server.sibling(f"managed_{uuid4().hex}")
@@ -214,8 +216,6 @@ def test_policies_stand_where_nobody_is_a_superuser(server):
             superuser.execute(f"grant jovey_{role} to {boss}")
         superuser.execute(f"create database {login.name} owner {boss}")
         try:
-            from dataclasses import replace
-
             database = replace(login, user=boss)
             migrate(database)
             with psycopg.connect(database.libpq("jovey_append")) as connection:
