@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
 
+import psycopg
 import pytest
 
+from api.agents.commands import RejectDecision
 from dashboards.people import Person
 from dashboards.shell import SCREENS, screens_of
+from warehouse.postgres import Database
 
 SEEN = {
     "agents": {"overview", "decisions"},
@@ -113,6 +119,38 @@ def test_events_are_found_by_kind_and_lead_to_their_page(house, look, words):
     assert [one.value for one in at.page_link if "shipment" in one.value]  # what led to it
     at = look(seat, "events", ev_stream="not an id")
     assert "Ids are whole UUIDs" in at.info[0].value
+
+
+def test_what_stands_in_the_archive_alone_is_said_in_the_list_and_on_the_page(house, own_database, look, words):
+    seat, decision = house.staff("events"), house.propose()
+    house.send(RejectDecision(decision_id=UUID(decision), reason_code="other", reason="enough"))
+    with _first_event_removed(own_database, decision):
+        at = look(seat, "events", ev_stream=decision)
+        assert "1 old events stand in the archive and are not looked through." in words(at)
+        address = at.dataframe[0].value["open"][0]
+        at = look(seat, "event", event=address.rpartition("=")[2])
+        assert "The first 1 events of the stream stand in the archive (jovey unpack)." in words(at)
+
+
+@contextmanager
+def _first_event_removed(database: Database, stream: str) -> Iterator[None]:
+    """As a removal leaves a stream; the record of it, which counts for every page, goes again."""
+    _by_force(database, "delete from jovey.events where version = 1 and aggregate_id = %s", [stream])
+    removal = "insert into jovey.removals values (1, 1, 0, 1, 'events.parquet', decode(repeat('00', 32), 'hex'))"
+    _by_force(database, removal)
+    try:
+        yield
+    finally:
+        _by_force(database, "delete from jovey.removals")
+
+
+def _by_force(database: Database, statement: str, values: Sequence[str] = ()) -> None:
+    with psycopg.connect(database.libpq()) as connection:
+        connection.execute("alter table jovey.events disable trigger all")
+        connection.execute("alter table jovey.removals disable trigger all")
+        connection.execute(statement, values)
+        connection.execute("alter table jovey.removals enable trigger all")
+        connection.execute("alter table jovey.events enable trigger all")
 
 
 @pytest.mark.parametrize("id", ["", "0", "00000000-0000-0000-0000-000000000000"])

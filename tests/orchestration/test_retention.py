@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -200,22 +201,29 @@ def test_the_lake_goes_on_and_a_new_shape_of_facts_is_filled_from_the_beginning(
     assert company.lake() == lake
 
 
-def test_a_removal_that_broke_off_goes_on_with_the_next_seal(company):
-    class Killed(BaseException):
-        pass
-
-    def kill(removal):
-        if removal.number == 2:
-            raise Killed
-
-    with pytest.raises(Killed):
-        company.retire(watch=kill)
+def test_a_removal_that_is_killed_between_two_seals_goes_on_with_the_next(company):
+    assert killed_after(company.settings, 2) == -signal.SIGKILL
     assert company.rows("select max(number) from jovey.removals") == [(2,)]
     assert verify(company.settings)
 
     assert [one.seal.number for one in company.retire()] == [3]
     assert company.rows("select number from jovey.removals order by 1") == [(1,), (2,), (3,)]
     assert company.retire() == ()
+
+
+def killed_after(settings, number: int) -> int:
+    """`retire` in a process of its own that the system kills as soon as this seal is gone; how it ended."""
+    script = f"""
+import os, signal
+from datetime import date, datetime
+from orchestration.retention import retire
+from warehouse.settings import settings
+def kill(removal):
+    if removal.number == {number}:
+        os.kill(os.getpid(), signal.SIGKILL)
+retire(settings(), date.fromisoformat("{BEFORE}"), datetime.fromisoformat("{LATER}"), is_meant=True, watch=kill)
+"""
+    return subprocess.run([sys.executable, "-c", script], env=environment(settings), check=False).returncode
 
 
 def test_what_the_database_refuses_is_told_and_what_went_before_stays_gone(company, monkeypatch):
@@ -347,8 +355,12 @@ def test_the_desk_s_checks_say_what_they_cannot_look_at(company, database):
 
 def jovey(settings, *words: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "jovey"), *words]
+    return subprocess.run(command, env=environment(settings), capture_output=True, text=True, check=False)
+
+
+def environment(settings) -> dict[str, str]:
     own = {"JOVEY_HOME": str(settings.home), "DATABASE_URL": settings.database_url or "", "COLUMNS": "200"}
-    return subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=False)
+    return os.environ | own
 
 
 def test_the_commands(company):
@@ -371,3 +383,22 @@ def test_the_command_says_what_would_go_and_the_database_has_the_last_word(outsi
     refused = jovey(outside, "retire", "--before", "2011-01-01", "--yes")
     assert (refused.returncode, "holds what is younger than" in refused.stderr) == (2, True)
     assert made.rows("select count(*) from jovey.events") == [(4,)]
+
+
+def test_the_command_removes_what_is_old_enough(outside, database, engine):
+    made = Company(outside, database)
+    made.does(BEGINNING)
+    made.does(PRICES[0])
+    with engine.begin() as connection:  # the server's clock says when: only a hand can make a past
+        connection.execute(text("alter table jovey.events disable trigger all"))
+        connection.execute(text("update jovey.events set created_at = '2010-03-01', effective_at = '2010-03-01'"))
+        connection.execute(text("alter table jovey.events enable always trigger events_append_only"))
+        connection.execute(text("alter table jovey.events enable always trigger events_removal"))
+    seal_log(outside, datetime(2010, 3, 2, tzinfo=UTC))
+    archive_log(outside, date(2011, 1, 1))
+    refresh(database, outside)
+    removed = jovey(outside, "retire", "--before", "2011-01-01", "--yes")
+    assert (removed.returncode, removed.stderr) == (0, "")
+    assert removed.stdout == "Seal 1: 3 events removed, 4 stay; events-00000001-00000001.parquet\n"
+    assert made.rows("select count(*) from jovey.events") == [(4,)]
+    assert examine_log(outside).is_sound
