@@ -43,7 +43,7 @@ class Ground:
 
 LIGHT = Ground(
     paper="#ffffff",
-    ink="#0f252c",
+    ink="#091c22",
     soft="#475a61",
     line="#e3e9e6",
     grey="#b9c4c6",
@@ -72,6 +72,11 @@ DARK = Ground(
 def ground() -> Ground:
     """The colours of the page as its reader has it."""
     return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def readable_buttons() -> None:
+    """Streamlit writes white on a primary button of any colour; on the dark page's light one nobody reads that."""
+    st.html(f"<style>[data-testid*='-primary'][data-testid^='stBase'] {{ color: {ground().paper} }}</style>")
 
 
 def money(amount: Number | None, currency: str) -> str:

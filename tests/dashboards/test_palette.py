@@ -75,6 +75,16 @@ def test_words_are_readable(ground: Ground, mode: str):
 
 
 @GROUNDS
+def test_captions_which_streamlit_mixes_from_ink_and_paper_are_readable(ground: Ground, mode: str):
+    assert contrast(_mixed(ground.ink, ground.paper, 0.6), ground.paper) >= 4.5
+
+
+def _mixed(one: str, other: str, share: float) -> str:
+    parts = [(int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in parts)
+
+
+@GROUNDS
 def test_the_ages_of_a_debt_go_one_way_and_the_oldest_stands_out_most(ground: Ground, mode: str):
     steps = [contrast(colour, ground.paper) for colour in ground.ages]
     assert steps == sorted(steps)
@@ -87,7 +97,7 @@ def test_pages_and_charts_have_the_same_colours(ground: Ground, mode: str):
     theme = CONFIG["theme"][mode]
     assert theme["backgroundColor"] == ground.paper
     assert theme["textColor"] == ground.ink
-    assert theme["primaryColor"] == ground.accent
+    assert theme["primaryColor"] == theme["linkColor"] == ground.accent
     assert theme["grayColor"] == ground.soft
     assert (theme["greenColor"], theme["orangeColor"], theme["redColor"]) == (ground.good, ground.warn, ground.bad)
     assert tuple(theme["chartCategoricalColors"]) == ground.series
