@@ -20,12 +20,12 @@ from warehouse.lake.archive import holders
 from warehouse.log.append import sqlstate
 from warehouse.log.migrate import migrate
 from warehouse.log.position import Snapshot
-from warehouse.log.removal import Removal, alone, retire_seal
+from warehouse.log.removal import Removal, alone, guard_beginnings, retire_seal
 from warehouse.log.seal import Seal
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
 
-_REFUSED = "JV403"
+_REFUSED, _LOCKED = "JV403", "55P03"
 
 
 class RetireRefused(Exception):
@@ -63,6 +63,7 @@ def retire(
             if is_meant and leaving:
                 unpacking.empty(database)
                 with _owner(database) as connection:
+                    _guard(connection)
                     for one in leaving:
                         watch(_retired(connection, one, midnight))
             return leaving
@@ -131,6 +132,16 @@ def _file_of(folder: Path, seal: Seal, digests: Mapping[Path, bytes]) -> tuple[P
         if first <= seal.number <= last:
             return path, digests[path]
     raise RetireRefused(f"Seal {seal.number} of {seal.sealed_at:%Y-%m-%d} is not archived yet: jovey archive.")
+
+
+def _guard(connection: Connection) -> None:
+    try:
+        with connection.begin():
+            guard_beginnings(connection)
+    except DBAPIError as error:
+        if sqlstate(error) != _LOCKED:
+            raise
+        raise RetireRefused("Somebody writes to the log for more than two seconds: ask again.") from error
 
 
 def _retired(connection: Connection, one: Leaving, midnight: datetime) -> Removal:

@@ -226,6 +226,19 @@ retire(settings(), date.fromisoformat("{BEFORE}"), datetime.fromisoformat("{LATE
     return subprocess.run([sys.executable, "-c", script], env=environment(settings), check=False).returncode
 
 
+def test_a_long_transaction_of_a_writer_puts_the_first_removal_off_and_no_later_one(company):
+    with psycopg.connect(company.database.libpq()) as writer:
+        writer.execute("lock table jovey.events in row exclusive mode")
+        with pytest.raises(RetireRefused, match="Somebody writes to the log"):
+            company.retire()
+    assert company.rows("select count(*) from jovey.events") == [(13,)]
+    with psycopg.connect(company.database.libpq("jovey_owner")) as owner:
+        owner.execute("select jovey.guard_beginnings()")
+    with psycopg.connect(company.database.libpq()) as writer:
+        writer.execute("lock table jovey.events in row exclusive mode")
+        assert len(company.retire()) == 3
+
+
 def test_what_the_database_refuses_is_told_and_what_went_before_stays_gone(company, monkeypatch):
     monkeypatch.setattr(retention, "_refuse_unread", lambda *_: None)  # as if the reader fell behind since
     with psycopg.connect(company.database.libpq()) as connection:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from warehouse.log.append import sqlstate
-from warehouse.log.removal import RetentionBusy, alone, retire_seal, stored_removals
+from warehouse.log.removal import RetentionBusy, alone, guard_beginnings, retire_seal, stored_removals
 from warehouse.log.seal_key import SealKey
 from warehouse.log.sealing import seal
 
@@ -71,6 +71,8 @@ class Log:
 @pytest.fixture
 def log(database, home):
     tail, owner = database.engine("jovey_tail", pool_size=3), database.engine("jovey_owner", pool_size=2)
+    with owner.begin() as connection:
+        guard_beginnings(connection)
     yield Log(database, home, tail, owner)
     tail.dispose()
     owner.dispose()
@@ -113,6 +115,7 @@ def test_an_account_keeps_everything_from_its_oldest_open_invoice_on(log):
         connection.execute(invoice)
         connection.execute("alter table jovey.events enable always trigger events_append_only")
         connection.execute("alter table jovey.events enable always trigger events_removal")
+        connection.execute("alter table jovey.events enable always trigger events_one_beginning")
         connection.execute(
             """insert into jovey.states values (%s, 'account', 4, %s, null, 'open', now(), now())""",
             [ONE, '{"invoices": {"00000000-0000-0000-0000-000000000002": {}}}'],
@@ -242,6 +245,17 @@ def test_a_stream_goes_on_with_its_next_version_and_no_version_is_written_twice(
     assert [appended(log, expected) for expected in (0, 1, 2)] == ["JV409"] * 3
     assert (appended(log, 3), appended(log, None), log.versions(ONE)) == ("appended", "appended", [3, 4, 5])
     assert appended(log, 0, uuid4()) == "appended", "a new stream begins"
+
+
+def test_nothing_is_removed_before_the_log_looks_for_second_beginnings(log):
+    log.happens(ONE, 1, 2)
+    sealed = log.seal()
+    with psycopg.connect(log.database.libpq()) as connection:
+        connection.execute("alter table jovey.events disable trigger events_one_beginning")
+    assert "before jovey.guard_beginnings()" in log.refusal(sealed)
+    with log.owner.begin() as connection:
+        guard_beginnings(connection)
+    assert log.retire(sealed).removed == 1
 
 
 def test_appends_do_not_wait_for_a_removal(log):

@@ -47,6 +47,11 @@ def archived_events(connection: Connection) -> int:
     return int(connection.execute(text("select jovey.archived_events()")).scalar_one())
 
 
+def guard_beginnings(connection: Connection) -> None:
+    """Make the log refuse second beginnings of streams, before their first ones go; in a transaction of its own."""
+    connection.execute(text("select jovey.guard_beginnings()"))
+
+
 def retire_seal(connection: Connection, seal: Seal, before: datetime, file: str, sha256: bytes) -> Removal:
     """Remove one seal's events in the owner's transaction, and record it. The database refuses what may not leave."""
     values = {"number": seal.number, "before": before, "file": file, "sha256": sha256}
