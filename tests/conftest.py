@@ -18,6 +18,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 import sqlalchemy
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from psycopg import sql
 
 from warehouse import embedded
@@ -30,6 +32,10 @@ _SECRET = "a secret for tests of thirty-two bytes or more"
 _TEMPLATE = "jovey_template"
 _MEMORY = Path("/dev/shm")
 _MEMORY_BYTES_MIN = 8 * 1024**3
+
+# a machine that stands still for a moment is no finding
+examples.register_profile("jovey", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("jovey")
 
 
 def pytest_configure(config: pytest.Config) -> None:
