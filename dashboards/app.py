@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
@@ -24,6 +25,7 @@ _LOG = logging.getLogger("jovey.staff")
 
 def create_app() -> st.App:
     """The screens of this process's settings, for uvicorn (`--factory`); config.toml beside this file is theirs."""
+    import_module("dashboards.shell")  # before anybody looks: two first looks at once would import it in two threads
     opened = company()
     addresses = Addresses.of(opened.settings)
     gate = Middleware(Gate, people=opened.people, addresses=addresses, front=front(f"{BASE}/front/{FRONT.name}"))

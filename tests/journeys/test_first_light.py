@@ -78,6 +78,7 @@ def house() -> Iterator[House]:
         assert missing > 0, "the small company leaves its shelves short"
         goods = ReceiveStock(sku=row["sku"], quantity=missing, source="opening")
         handle(engine, Request(goods, new_id(clock.now()), system("journey"), clock.now()), rules_of(settings))
+        refresh(database, settings)  # otherwise the agent may propose from the shelf as it was before
         engine.dispose()
         create_staff(settings, STAFF, "Meera", PASSWORD)
         with served(settings):
