@@ -35,7 +35,7 @@ check: .venv/made ## Format, lint, types, import rules, freshness of generated d
 	$(BIN)/python -m orchestration.documents --check
 
 audit: .venv/made ## Ask the advisory database about every locked package (needs a network, so no part of check)
-	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --require-hashes --disable-pip --requirement requirements.lock
+	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 bench: .venv/made ## Measure what the house promises (NAME=orders: one bench, JSON=file: also written there)
 	@$(BIN)/jovey bench $(or $(NAME),all) $(if $(JSON),--json $(JSON))
