@@ -74,9 +74,10 @@ def ground() -> Ground:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
-def readable_buttons() -> None:
-    """Streamlit writes white on a primary button of any colour; on the dark page's light one nobody reads that."""
-    st.html(f"<style>[data-testid*='-primary'][data-testid^='stBase'] {{ color: {ground().paper} }}</style>")
+def write_on_primary_buttons() -> None:
+    """Put a style on the page: Streamlit writes white on primary buttons, which nobody reads on the dark page's."""
+    chosen = "[data-testid^='stBase'][data-testid*='-primary']:not(:disabled, [disabled])"
+    st.html(f"<style>{chosen} {{ color: {ground().paper} !important }}</style>")
 
 
 def money(amount: Number | None, currency: str) -> str:

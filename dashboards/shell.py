@@ -23,7 +23,7 @@ import dashboards.overview
 import dashboards.receivables
 from api.client import Refused
 from dashboards.company import Company, company
-from dashboards.draw import moment, plain, readable_buttons, span, whole
+from dashboards.draw import moment, plain, span, whole, write_on_primary_buttons
 from dashboards.glance import Glance, explained
 from dashboards.lake import NotThere
 from dashboards.people import GRACE_SECONDS, Person, Unreachable
@@ -91,7 +91,7 @@ def show() -> None:
     """Draw the page that is asked for, for who is signed in."""
     st.set_page_config(page_title="Jovey", page_icon=str(ICON), layout="wide")
     st.logo(str(ICON), size="large")
-    readable_buttons()
+    write_on_primary_buttons()
     glance = _signed_in(company())
     menu: dict[str, list[Page]] = {}
     for screen in screens_of(glance.person):

@@ -20,7 +20,7 @@ from warehouse.lake.archive import holders
 from warehouse.log.append import sqlstate
 from warehouse.log.migrate import migrate
 from warehouse.log.position import Snapshot
-from warehouse.log.removal import Removal, alone, guard_beginnings, retire_seal
+from warehouse.log.removal import Removal, alone, guard, retire_seal
 from warehouse.log.seal import Seal
 from warehouse.postgres import Database, open_database
 from warehouse.settings import Settings
@@ -137,11 +137,13 @@ def _file_of(folder: Path, seal: Seal, digests: Mapping[Path, bytes]) -> tuple[P
 def _guard(connection: Connection) -> None:
     try:
         with connection.begin():
-            guard_beginnings(connection)
+            guard(connection)
     except DBAPIError as error:
         if sqlstate(error) != _LOCKED:
             raise
-        raise RetireRefused("Somebody writes to the log for more than two seconds: ask again.") from error
+        raise RetireRefused(
+            "Nothing was removed: a writer, or maintenance, holds the log for more than two seconds. Ask again."
+        ) from error
 
 
 def _retired(connection: Connection, one: Leaving, midnight: datetime) -> Removal:

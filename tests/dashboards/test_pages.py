@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -134,23 +134,32 @@ def test_what_stands_in_the_archive_alone_is_said_in_the_list_and_on_the_page(ho
 
 @contextmanager
 def _first_event_removed(database: Database, stream: str) -> Iterator[None]:
-    """As a removal leaves a stream; the record of it, which counts for every page, goes again."""
-    _by_force(database, "delete from jovey.events where version = 1 and aggregate_id = %s", [stream])
-    removal = "insert into jovey.removals values (1, 1, 0, 1, 'events.parquet', decode(repeat('00', 32), 'hex'))"
-    _by_force(database, removal)
+    """As a removal leaves a stream and its record; afterwards all is as before."""
+    first = f"version = 1 and aggregate_id = '{stream}'"
+    _by_force(
+        database,
+        f"create table jovey.put_by as select * from jovey.events where {first}",
+        f"delete from jovey.events where {first}",
+        "insert into jovey.removals values (1, 1, 0, 1, 'events.parquet', decode(repeat('00', 32), 'hex'))",
+    )
     try:
         yield
     finally:
-        _by_force(database, "delete from jovey.removals")
+        back = "insert into jovey.events overriding system value select * from jovey.put_by"
+        _by_force(database, "delete from jovey.removals", back, "drop table jovey.put_by")
 
 
-def _by_force(database: Database, statement: str, values: Sequence[str] = ()) -> None:
+def _by_force(database: Database, *statements: str) -> None:
+    """Past the triggers, each of which is as it was afterwards."""
+    always = {"events": ("append_only", "removal"), "removals": ("append_only", "guarded")}
     with psycopg.connect(database.libpq()) as connection:
-        connection.execute("alter table jovey.events disable trigger all")
-        connection.execute("alter table jovey.removals disable trigger all")
-        connection.execute(statement, values)
-        connection.execute("alter table jovey.removals enable trigger all")
-        connection.execute("alter table jovey.events enable trigger all")
+        for table in always:
+            connection.execute(f"alter table jovey.{table} disable trigger all")
+        for statement in statements:
+            connection.execute(statement)
+        for table, names in always.items():
+            for name in names:
+                connection.execute(f"alter table jovey.{table} enable always trigger {table}_{name}")
 
 
 @pytest.mark.parametrize("id", ["", "0", "00000000-0000-0000-0000-000000000000"])

@@ -22,7 +22,7 @@ from api.paging import Paging
 from assets.hot_run import refresh
 from warehouse.clock import calendar_date, now
 from warehouse.ids import named
-from warehouse.log.removal import guard_beginnings, retire_seal
+from warehouse.log.removal import guard, retire_seal
 from warehouse.log.seal_key import SealKey
 from warehouse.log.sealing import seal
 
@@ -216,7 +216,7 @@ def retire(database, tmp_path):
 
     def run() -> None:
         with owner.begin() as connection:
-            guard_beginnings(connection)
+            guard(connection)
             connection.execute(text("create temp table before as select * from jovey.events"))
             sealed = seal(tail, SealKey.from_seed(bytes(32)), tmp_path / "seals.jsonl", now())
             retire_seal(connection, sealed, now() + timedelta(days=400), "events.parquet", bytes(32))

@@ -229,11 +229,11 @@ retire(settings(), date.fromisoformat("{BEFORE}"), datetime.fromisoformat("{LATE
 def test_a_long_transaction_of_a_writer_puts_the_first_removal_off_and_no_later_one(company):
     with psycopg.connect(company.database.libpq()) as writer:
         writer.execute("lock table jovey.events in row exclusive mode")
-        with pytest.raises(RetireRefused, match="Somebody writes to the log"):
+        with pytest.raises(RetireRefused, match="holds the log for more than two seconds"):
             company.retire()
     assert company.rows("select count(*) from jovey.events") == [(13,)]
     with psycopg.connect(company.database.libpq("jovey_owner")) as owner:
-        owner.execute("select jovey.guard_beginnings()")
+        owner.execute("select jovey.guard()")
     with psycopg.connect(company.database.libpq()) as writer:
         writer.execute("lock table jovey.events in row exclusive mode")
         assert len(company.retire()) == 3

@@ -50,7 +50,7 @@ VERBS = {
     "drop seals' rows": "delete from jovey.seal_leaves",
     "truncate seals": "truncate jovey.seals, jovey.seal_leaves",
     "read removals": "select * from jovey.removals",
-    "guard beginnings": "select jovey.guard_beginnings()",
+    "guard against a second writing": "select jovey.guard()",
     "add removals": "insert into jovey.removals select * from jovey.removals",
     "change removals": "update jovey.removals set events_kept = 0",
     "remove a seal": "select jovey.retire_seal(1, now(), 'file', '')",
@@ -97,7 +97,7 @@ def sessions(scratch):
     """One session per role, over a log that holds an event."""
     with psycopg.connect(scratch.libpq(), autocommit=True) as superuser:
         superuser.execute(f"insert into jovey.events {ROW} {VALUES}")
-        superuser.execute("select jovey.guard_beginnings()")  # as in a log from which something was removed
+        superuser.execute("select jovey.guard()")  # as in a log from which something was removed
     roles = {"superuser": None} | {role: f"jovey_{role}" for role in ROLES}
     opened = {name: psycopg.connect(scratch.libpq(role)) for name, role in roles.items()}
     yield opened

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from warehouse.log.append import sqlstate
-from warehouse.log.removal import RetentionBusy, alone, guard_beginnings, retire_seal, stored_removals
+from warehouse.log.removal import RetentionBusy, alone, guard, retire_seal, stored_removals
 from warehouse.log.seal_key import SealKey
 from warehouse.log.sealing import seal
 
@@ -72,7 +72,7 @@ class Log:
 def log(database, home):
     tail, owner = database.engine("jovey_tail", pool_size=3), database.engine("jovey_owner", pool_size=2)
     with owner.begin() as connection:
-        guard_beginnings(connection)
+        guard(connection)
     yield Log(database, home, tail, owner)
     tail.dispose()
     owner.dispose()
@@ -115,7 +115,7 @@ def test_an_account_keeps_everything_from_its_oldest_open_invoice_on(log):
         connection.execute(invoice)
         connection.execute("alter table jovey.events enable always trigger events_append_only")
         connection.execute("alter table jovey.events enable always trigger events_removal")
-        connection.execute("alter table jovey.events enable always trigger events_one_beginning")
+        connection.execute("alter table jovey.events enable always trigger events_written_once")
         connection.execute(
             """insert into jovey.states values (%s, 'account', 4, %s, null, 'open', now(), now())""",
             [ONE, '{"invoices": {"00000000-0000-0000-0000-000000000002": {}}}'],
@@ -247,14 +247,39 @@ def test_a_stream_goes_on_with_its_next_version_and_no_version_is_written_twice(
     assert appended(log, 0, uuid4()) == "appended", "a new stream begins"
 
 
-def test_nothing_is_removed_before_the_log_looks_for_second_beginnings(log):
+@pytest.mark.parametrize("expected", [0, 1])
+def test_who_waited_for_a_removal_does_not_write_a_removed_version_again(log, eventually, expected):
+    log.happens(ONE, 1, 2, 3)
+    sealed, answers = log.seal(), []
+    writer = threading.Thread(target=lambda: answers.append(appended(log, expected)))
+    with log.owner.begin() as connection:
+        retire_seal(connection, sealed, LATER, "events.parquet", HASH)
+        writer.start()
+        eventually(
+            lambda: log.run("select count(*) from pg_locks where not granted and locktype = 'transactionid'") == [(1,)]
+        )
+    writer.join(10)
+    assert (answers, log.versions(ONE)) == (["JV409"], [3])
+
+
+def test_the_guard_that_is_not_there_lets_nothing_go(log):
     log.happens(ONE, 1, 2)
     sealed = log.seal()
     with psycopg.connect(log.database.libpq()) as connection:
-        connection.execute("alter table jovey.events disable trigger events_one_beginning")
-    assert "before jovey.guard_beginnings()" in log.refusal(sealed)
+        connection.execute("drop trigger events_written_once on jovey.events")
+    with pytest.raises(DBAPIError), log.owner.begin() as connection:
+        guard(connection)
+    assert "before jovey.guard()" in log.refusal(sealed)
+
+
+def test_nothing_is_removed_before_the_log_looks_for_second_writings(log):
+    log.happens(ONE, 1, 2)
+    sealed = log.seal()
+    with psycopg.connect(log.database.libpq()) as connection:
+        connection.execute("alter table jovey.events disable trigger events_written_once")
+    assert "before jovey.guard()" in log.refusal(sealed)
     with log.owner.begin() as connection:
-        guard_beginnings(connection)
+        guard(connection)
     assert log.retire(sealed).removed == 1
 
 

@@ -47,9 +47,9 @@ def archived_events(connection: Connection) -> int:
     return int(connection.execute(text("select jovey.archived_events()")).scalar_one())
 
 
-def guard_beginnings(connection: Connection) -> None:
-    """Make the log refuse second beginnings of streams, before their first ones go; in a transaction of its own."""
-    connection.execute(text("select jovey.guard_beginnings()"))
+def guard(connection: Connection) -> None:
+    """Make the log refuse versions that were written before, ahead of a removal; in a transaction of its own."""
+    connection.execute(text("select jovey.guard()"))
 
 
 def retire_seal(connection: Connection, seal: Seal, before: datetime, file: str, sha256: bytes) -> Removal:

@@ -1,4 +1,4 @@
-"""Second beginnings are looked for once something was removed, so that appends to other logs do not pay for it."""
+"""Versions that are written twice are looked for once something was removed; other logs do not pay for it."""
 
 from pathlib import Path
 
