@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.category.policy import price_book
@@ -97,6 +97,7 @@ def test_whatever_is_typed_is_understood_without_a_complaint(typed: str):
 
 
 @given(words, words)
+@example("abc", "acaa")
 def test_distance_is_a_distance(one: str, other: str):
     assert distance(one, other, 9) == distance(other, one, 9)
     assert (distance(one, other, 9) == 0) == (one == other)
