@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["JOVEY_MASTER_KEY"] = _SECRET  # one for all homes of a test: what one wrote about people, another reads
     for name in ("DATABASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"):
         os.environ.pop(name, None)
+    _offer(config, "browsing")
     _offer(config, "history")
     _offer(config, "shop")
     _offer(config, "proposals")

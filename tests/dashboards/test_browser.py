@@ -6,26 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 PAGES = {"": "Overview", "receivables": "Receivables", "inventory": "Inventory", "decisions": "Decisions"}
 PAGES |= {"events": "Live events"}
 AXE = Path(__file__).parents[1] / "storefront" / "vendor" / "axe-4.14.1.min.js"
 UPSTREAM = {"list", "listitem", "svg-img-alt"}  # Streamlit draws these itself
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +23,9 @@ def boss(house):
 
 
 @pytest.fixture
-def open_page(browser: Browser, staff: str, api: str, boss) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, staff: str, api: str, boss, listen) -> Iterator[Callable[..., Page]]:
     """Open a page of the screens through the API's door; at the end fail if any logged an error or left the house."""
-    contexts, heard = [], []
+    contexts = []
 
     def opened(path: str, width: int = 1280, scheme: str = "light") -> Page:
         context = browser.new_context(
@@ -47,20 +34,13 @@ def open_page(browser: Browser, staff: str, api: str, boss) -> Iterator[Callable
         context.add_cookies([{"name": "jovey_session", "value": boss.token, "url": api}])
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda one: heard.append(one.text) if one.type == "error" else None)
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("request", lambda one: heard.append(one.url) if not _is_own(one.url, api) else None)
+        listen(page, api)
         page.goto(path)
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert heard == []
-
-
-def _is_own(url: str, api: str) -> bool:
-    return url.startswith((f"{api}/", api.replace("http", "ws", 1), "data:", "blob:"))
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from api.category.commands import CreateProduct
 from api.fulfillment.commands import ReceiveStock
 from warehouse.events.category import CurvePoint, Specifications
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
 
 
@@ -85,20 +80,11 @@ def shop(town: Any) -> Any:
     return town
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for a file of tests; while it is open no other test of the process may run an event loop."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def open_page(browser: Browser, town: Any) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, town: Any, listen: Callable[..., None]) -> Iterator[Callable[..., Page]]:
     """Open a page of the shop; at the end fail if any page logged an error or asked anybody but the shop."""
     origin = str(town.app.state.client.base_url).rstrip("/")
-    contexts, heard = [], []
+    contexts = []
 
     def opened(path: str = "/", width: int = 1280, scheme: str = "light", **options: Any) -> Page:
         context = browser.new_context(
@@ -106,20 +92,13 @@ def open_page(browser: Browser, town: Any) -> Iterator[Callable[..., Page]]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: heard.append(message.text) if message.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("request", lambda request: heard.append(request.url) if not _is_own(request.url, origin) else None)
+        listen(page, origin, ("error", "warning"))
         page.goto(path)
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert heard == []
-
-
-def _is_own(url: str, origin: str) -> bool:
-    return url.startswith((f"{origin}/", "data:"))
 
 
 @pytest.fixture(scope="session")
