@@ -43,6 +43,19 @@ def listen() -> Iterator[Callable[..., None]]:
     assert heard == []
 
 
+@pytest.fixture(scope="session")
+def press() -> Callable[[Page, str], None]:
+    """Press a button of a staff page once the page is drawn to its end: until then it may move under the hand."""
+
+    def pressed(page: Page, name: str) -> None:
+        button = page.get_by_role("button", name=name)
+        button.wait_for(timeout=30_000)
+        page.locator('[data-test-connection-state="CONNECTED"][data-test-script-state="notRunning"]').wait_for()
+        button.click()
+
+    return pressed
+
+
 def _said(message: ConsoleMessage) -> str:
     """The words, and the address they are of: `Failed to load resource` alone names none."""
     return f"{message.text} {message.location['url']}"

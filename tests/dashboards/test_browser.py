@@ -96,10 +96,10 @@ def test_events_appear_as_they_happen_and_open_on_a_click(open_page, house):
     assert "event=" in page.url
 
 
-def test_a_yes_in_the_browser_is_said_in_its_place(open_page, house):
+def test_a_yes_in_the_browser_is_said_in_its_place(open_page, press, house):
     id = house.propose(52)
     page = open_page(f"/staff/decisions?decision={id}")
-    page.get_by_role("button", name="Approve: draft an order").click(timeout=30_000)
+    press(page, "Approve: draft an order")
     expect(page.get_by_text("Approved and done").first).to_be_visible(timeout=30_000)
     expect(page.get_by_text("send it from procurement")).to_be_visible()
 
