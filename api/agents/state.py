@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, assert_never
 from uuid import UUID
 
+from api.replace import replace
 from api.stream import Stream
 from warehouse.events.agents import (
     Agent,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, assert_never
 from uuid import UUID
 
+from api.replace import replace
 from api.stream import Stream
 from warehouse.events.category import (
     CompetitorPriceObserved,

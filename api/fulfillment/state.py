@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, assert_never
 from uuid import UUID
 
+from api.replace import replace
 from api.stream import Stream
 from warehouse.events.event import Recorded
 from warehouse.events.fulfillment import (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
+from api.replace import replace
 from warehouse.events.orders import LineKind, LineQuantity, OrderLine
 from warehouse.money import rounded
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, assert_never
 from uuid import UUID
 
 from api.orders.lines import Line, Planned, Returning, as_agreed, less, moved
+from api.replace import replace
 from api.stream import Stream
 from warehouse.events.customers import Address, PaymentTerms
 from warehouse.events.event import Recorded

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal, assert_never
 from uuid import UUID
 
+from api.replace import replace
 from api.stream import Stream
 from warehouse.events.customers import PaymentTerms
 from warehouse.events.event import Recorded

@@ -82,8 +82,8 @@ class Ref:
 class Recorded(Generic[E_co]):
     """A fact and its envelope.
 
-    `effective_at` is when it happened in the business, `created_at` when the log learned of it; `correlation_id` is the
-    command that began the chain, `causation_id` the command or event right before.
+    `effective_at` is when it happened in the business; `correlation_id` is the command that began the chain,
+    `causation_id` the command or event right before.
     """
 
     event: E_co
@@ -95,5 +95,3 @@ class Recorded(Generic[E_co]):
     correlation_id: UUID
     causation_id: UUID
     subject_id: UUID | None = None
-    created_at: datetime | None = None
-    position: int | None = None
