@@ -95,6 +95,20 @@ def versions(connection, ref=ONE):
     return rows.scalars().all()
 
 
+@pytest.mark.parametrize("words", ["", "NULL", "{}", "a,b", 'say "no"', "back\\slash", "two\nlines", " edge ", "ü√🛠"])
+def test_words_arrive_as_they_were_said(log, words):
+    ref = Ref("product", derived(COMMAND, words))
+    receipt = Receipt(ref.id, words.encode(), json.dumps({"said": words}))
+    append(log, [replace(fact(ref), created_by=words)], answered=[receipt], claims=[Claim("said", words, ref.id)])
+    log.commit()
+    assert receipts(log, [ref.id]) == {ref.id: (words.encode(), {"said": words})}
+    said = text("select created_by from jovey.visible_events where aggregate_id = :id")
+    assert log.execute(said, {"id": ref.id}).scalar_one() == words
+    with pytest.raises(DBAPIError) as refused:
+        append(log, [], claims=[Claim("said", words, ONE.id)])
+    assert sqlstate(refused.value) == CLAIMED
+
+
 def test_events_of_many_streams_go_in_together(log):
     appended = append(log, [fact(ONE), fact(TWO), fact(ONE, 2, ProductReactivated())])
 

@@ -28,6 +28,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 COMPANY = (0, 1)  # other streams in the same call
 NONSENSE = ("22", "25", "42")  # wrong values, transactions and names: no mutant may die of those by accident
 FLUSH_LOOKS = 10
+CUTS_TRIED = 100
 _NUMBERS = count(1_000_000)
 
 
@@ -253,6 +254,8 @@ def a_malformed_call_is_refused(stage):
         {"streams": [two]},
         {"streams": [one, one], "kinds": ["x", "x"], "expected": [0, 0]},
         {"streams": [], "kinds": [], "expected": []},
+        {"streams": [None], "of": [None]},
+        *({key: value} for key, value in twice.items()),
         {key: [] for key in twice},
         twice | {"streams": [one, one], "kinds": ["x", "x"], "expected": [0, 0]},
         twice | {"of": [one, two], "ordinals": [1, 1]},
@@ -331,14 +334,16 @@ def positions_ascend_with_versions_whoever_writes(stage):
 
 
 def an_event_bears_its_transaction_s_number_also_under_a_savepoint(stage):
-    log, older, one = stage.writer(), stage.writer(), stream()
+    log, older = stage.writer(), stage.writer()
     older.exec_driver_sql("select pg_current_xact_id()")
-    with log.begin_nested():
-        told = append(log, [said(one)]).transaction_id
-    number = log.execute(text("select pg_current_xact_id()::text::bigint")).scalar_one()
-    log.commit()
-    found = stage.look("select transaction_id::text::bigint from jovey.events where aggregate_id = :id", id=one.id)
-    assert (told, found) == (number, [(number,)])
+    for others in COMPANY:
+        one = stream()
+        with log.begin_nested():
+            told = append(log, [said(one), *beside(others)]).transaction_id
+        number = log.execute(text("select pg_current_xact_id()::text::bigint")).scalar_one()
+        log.commit()
+        found = stage.look("select transaction_id::text::bigint from jovey.events where aggregate_id = :id", id=one.id)
+        assert (told, found) == (number, [(number,)])
 
 
 def the_log_only_grows(stage):
@@ -375,9 +380,7 @@ def every_event_is_in_one_cut(stage):
     append(around, [said(refs[0])])
     append(quick, [said(refs[1])])
     quick.commit()
-    cuts = [present(stage)]
-    append(quick, [said(refs[2])])  # its transaction's number is the first beyond the cut
-    quick.commit()
+    cuts = [cut_and_next(stage, quick, refs[2])]
     append(straggler, [said(refs[3])])
     append(quick, [said(stream())])  # the straggler's number is below the next cut's boundary
     quick.commit()
@@ -390,6 +393,18 @@ def every_event_is_in_one_cut(stage):
     cuts.append(present(stage))
     batches.append(batch(stage, *cuts[1:], refs))
     assert batches == [[refs[2].id, refs[4].id], [refs[0].id, refs[3].id]]
+
+
+def cut_and_next(stage: Stage, writer: Connection, ref: Ref) -> Snapshot:
+    """A cut, and an event whose transaction's number is the first beyond it."""
+    for _ in range(CUTS_TRIED):
+        cut = present(stage)
+        number = append(writer, [said(ref)]).transaction_id
+        if number == cut.xmax:
+            writer.commit()
+            return cut
+        writer.rollback()  # another database of the server took that number
+    raise AssertionError(f"{CUTS_TRIED} times somebody else's transaction came first")
 
 
 def present(stage: Stage) -> Snapshot:
@@ -454,6 +469,10 @@ TRIGGER = """
     alter table jovey.events {removal} trigger events_removal"""  # which refuses a delete once more
 SOUND_TRIGGER = TRIGGER.format(verbs="update or delete or truncate", when="always", removal="enable always")
 OTHER_TRIGGER = TRIGGER.replace("{removal}", "disable")
+SECOND_OF_ONE = "from added;\n      exception when unique"
+SECOND_OF_MANY = f"""by u.aggregate_id, u.ordinal
+          returning position)
+        select count(*), min(position), max(position) into inserted, first_position, last_position {SECOND_OF_ONE}"""
 NUMBER = "alter table jovey.events alter column transaction_id set default {}"
 
 MUTANTS = [
@@ -494,12 +513,9 @@ MUTANTS = [
             (the_same_events_again_are_one, "elsif known = n then", "elsif false then"),
             (the_same_events_again_are_one, "outcome := 'duplicate';", ""),
             (the_same_events_again_are_one, "        return;", ""),
-            (the_same_events_again_are_one, "if;\n      exception when unique_v", "if;\n      exception when check_v"),
-            (
-                the_same_events_again_are_one,
-                "added;\n      exception when unique_v",
-                "added;\n      exception when check_v",
-            ),
+            (the_same_events_again_are_one, "unique_violation then null", "check_violation then null"),
+            (the_same_events_again_are_one, SECOND_OF_ONE, SECOND_OF_ONE.replace("unique", "check")),
+            (the_same_events_again_are_one, SECOND_OF_MANY, SECOND_OF_MANY.replace("unique", "check")),
             (an_id_stands_for_one_content, "if same < known then", "if false then"),
             (an_id_stands_for_one_content, " and e.data = u.data", ""),
             (an_id_stands_for_one_content, " and e.aggregate_id = u.aggregate_id)", ")"),
@@ -527,7 +543,26 @@ MUTANTS = [
             (no_version_is_left_out, "or o.ordinal is distinct from o.due", ""),
             (no_version_is_left_out, "where u.ordinal = u.place", ""),
             (no_version_is_left_out, "if streams = 1 and p_ordinals", "if false and p_ordinals"),
-            (a_malformed_call_is_refused, "if n = 1 and p_ordinals[1] = 1 then", "if n = 1 then"),
+            (a_command_is_answered_once, "if n > 0 and outcome is null then", "if n > 0 then"),
+            (an_expected_version_is_the_stream_s_version, "head = coalesce(known, 0) and", ""),
+            (a_malformed_call_is_refused, "p_streams[1] is not null and", ""),
+            *(
+                (a_malformed_call_is_refused, f"cardinality(p_{lists})", "1")
+                for lists in ("types", "schema_versions", "effective", "by", "subjects", "causations", "data")
+            ),
+            (a_stream_is_of_one_kind, " and e.aggregate_type = p_stream_types[1];", ";"),
+            (a_malformed_call_is_refused, "p_aggregate_ids = p_streams and", ""),
+            (a_malformed_call_is_refused, "and p_ordinals = array[1]", ""),
+            (append_runs_at_read_committed, "and current_setting('transaction_isolation') = 'read committed'", ""),
+            *(
+                (a_malformed_call_is_refused, f"cardinality({lists}) +", "")
+                for lists in ("p_state_ids", "p_commands", "p_claim_scopes", "p_unclaim_scopes")
+            ),
+            (
+                an_event_bears_its_transaction_s_number_also_under_a_savepoint,
+                "events.transaction_id, '",
+                "'3'::xid8, '",
+            ),
             (positions_ascend_with_versions_whoever_writes, "head + 1, p_schema", "head + 2, p_schema"),
             (a_malformed_call_is_refused, ") <> streams", ") < 0"),
             (a_malformed_call_is_refused, "s.id is null or", ""),
@@ -540,6 +575,7 @@ MUTANTS = [
             (a_malformed_call_is_refused, "and (n = 0) = (streams = 0)", ""),
             (a_malformed_call_is_refused, ", cardinality(p_expected)]", "]"),
             (a_malformed_call_is_refused, ", cardinality(p_metadata)]", "]"),
+            (a_malformed_call_is_refused, ", cardinality(p_metadata)])\n       and (n", "])\n       and (n"),
             (a_malformed_call_is_refused, "and cardinality(p_state_ids) = all", "or cardinality(p_state_ids) = all"),
             (a_malformed_call_is_refused, "and cardinality(p_commands) = all", "or cardinality(p_commands) = all"),
             (append_runs_at_read_committed, "<> 'read committed'", "= 'none'"),

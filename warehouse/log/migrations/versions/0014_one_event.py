@@ -1,0 +1,18 @@
+"""append has a shortest way for one event of one stream."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+
+
+def upgrade() -> None:
+    """Replace jovey.append."""
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text().replace("%", "%%"))
+
+
+def downgrade() -> None:
+    """Refuse: the log only goes forward."""
+    raise RuntimeError("The log only goes forward; restore a backup instead.")
