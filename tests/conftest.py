@@ -11,8 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -158,6 +159,46 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="jovey-home-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a test began with: its database, its home and what making them answered."""
+
+    database: str
+    home: Path
+    answer: Any
+
+
+@pytest.fixture(scope="session")
+def kept() -> dict[str, Kept]:
+    """What this worker made once, by name."""
+    return {}
+
+
+@pytest.fixture
+def made_once(
+    server: Database, database: Database, home: Path, kept: dict[str, Kept], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Callable[[], Any]], Any]:
+    """Fill `database` and `home` by a function the first time a name is met, and with copies of that ever after.
+
+    Answers what the function answered. It must leave no connection open.
+    """
+
+    def filled(name: str, make: Callable[[], Any]) -> Any:
+        if name not in kept:
+            answer = make()
+            copy = Kept(f"kept_{uuid4().hex}", tmp_path_factory.mktemp("kept") / "home", answer)
+            _run(server, "create database {} template {}", copy.database, database.name)
+            shutil.copytree(home, copy.home)
+            kept[name] = copy
+            return answer
+        _run(server, "drop database {}", database.name)
+        _run(server, "create database {} template {}", database.name, kept[name].database)
+        shutil.copytree(kept[name].home, home, dirs_exist_ok=True)
+        return kept[name].answer
+
+    return filled
 
 
 @pytest.fixture(scope="session")

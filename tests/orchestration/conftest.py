@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ def outside(home: Path, database: Database) -> Settings:
 
 
 @pytest.fixture
-def filled(outside: Settings) -> Settings:
+def filled(outside: Settings, made_once: Callable[..., Any]) -> Settings:
     """Settings of a house whose lake has its tables."""
-    Lake.of(outside).refresh()
+    made_once("tables", lambda: Lake.of(outside).refresh())
     return outside

@@ -47,13 +47,17 @@ STORY = (
 
 
 @pytest.fixture
-def company(outside, database):
+def company(outside, database, made_once):
     """A company with a story, in its log and its lake."""
-    engine = database.engine("jovey_append")
-    requests = [Request(wish, derived_at(NOON, place), system("test"), NOON) for place, wish in enumerate(STORY)]
-    handle_all(engine, requests, Rules())
-    engine.dispose()
-    refresh(database, outside)
+
+    def tell() -> None:
+        engine = database.engine("jovey_append")
+        requests = [Request(wish, derived_at(NOON, place), system("test"), NOON) for place, wish in enumerate(STORY)]
+        handle_all(engine, requests, Rules())
+        engine.dispose()
+        refresh(database, outside)
+
+    made_once("a story to verify", tell)
     return outside
 
 
