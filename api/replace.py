@@ -8,6 +8,8 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+__all__ = ["replace"]
+
 if TYPE_CHECKING:
     from dataclasses import replace  # which fields there are, and of which types, is known of this one
 else:
@@ -22,9 +24,6 @@ else:
         for name, value in changes.items():
             slots.write[name](copy, value)
         return copy
-
-
-__all__ = ["replace"]
 
 
 class _Slots(NamedTuple):
