@@ -65,14 +65,16 @@ def _rivals(bench: Bench, python: Path | None, seconds: int, rounds: int) -> Ite
         yield Figure(f"{log_writes.RIVAL} could not be had: not compared", 0, "calls/s", ok=False)
         return
     for events in EVENTS:
-        theirs, ours = _best(
+        theirs, alone, ours = _best(
             rounds,
             partial(log_writes.by_rival, python, bench.database, PROMISED, events, seconds),
+            partial(log_writes.appended, bench.database, PROMISED, events, seconds),
             partial(log_writes.by_python, bench.database, PROMISED, events, seconds),
         )
-        named = f"{PROMISED} Python clients, {events} events each"
-        yield Figure(f"{log_writes.RIVAL}, {named}", theirs, "calls/s")
-        yield _beside(f"append, {named}", ours, theirs, _RIVAL_RATIO_MIN)
+        named = f"{events} events each"
+        yield Figure(f"{log_writes.RIVAL}, {PROMISED} Python clients, {named}", theirs, "calls/s")
+        yield _beside(f"append alone beside it, {PROMISED} clients, {named}", alone, theirs, _RIVAL_RATIO_MIN)
+        yield _beside(f"append by {PROMISED} Python clients, {named}", ours, theirs, _RIVAL_RATIO_MIN)
 
 
 def _reads(bench: Bench, long: int) -> Iterator[Figure]:

@@ -36,12 +36,12 @@ values
 """
 # constants in array[…] are folded when the statement is prepared, as a driver's parameters would be
 _APPEND = """\
-select a.outcome from (select uuidv7() as s) i, lateral jovey.append(
+select jovey.append(
   array[i.s], array['order']::varchar[], array[0], array_fill(i.s, array[{events}]), array[{ordinals}]::int[],
   array[{ids}]::uuid[], array[{types}]::varchar[], array[{versions}]::smallint[],
   array_fill(now(), array[{events}]), array[{names}]::varchar[], array[{subjects}]::uuid[],
   array_fill(i.s, array[{events}]), array_fill(i.s, array[{events}]),
-  array[{payloads}]::jsonb[], array[{empties}]::jsonb[]) a;
+  array[{payloads}]::jsonb[], array[{empties}]::jsonb[]) from (select uuidv7() as s) i;
 """
 
 

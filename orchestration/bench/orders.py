@@ -6,9 +6,8 @@ import asyncio
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -17,11 +16,11 @@ from typing import Any
 import httpx
 import psycopg
 from psycopg import sql
-from sqlalchemy import Engine, event
 
 from api.app import create_app
 from orchestration.bench.figure import Figure, at_most
 from orchestration.bench.served import Bench, own_house, serving
+from orchestration.bench.statements import ENDS, noted
 from warehouse.embedded import binaries
 from warehouse.postgres import Database
 
@@ -136,35 +135,13 @@ async def _note(
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         for token, skus, script in clients:
-            with script.open("w") as file, _noting(app.state.house.engine) as said:
+            with script.open("w") as file, noted(app.state.house.engine) as said:
                 async with httpx.AsyncClient(transport=transport, base_url="http://bench") as http:
                     for _ in range(orders):
                         await http.post("/api/v1/orders", json=_body(skus), headers=bearer(token))
-                count += sum(line not in {"begin", "commit", "rollback"} for line in said)
+                count += sum(line not in ENDS for line in said)
                 file.writelines(f"{line};\n" for line in said)
     return count
-
-
-@contextmanager
-def _noting(engine: Engine) -> Iterator[list[str]]:
-    """Every statement the engine sends meanwhile, with its values written in."""
-    said: list[str] = []
-
-    def executed(_: Any, cursor: Any, statement: str, parameters: Any, *__: Any) -> None:
-        with psycopg.ClientCursor(cursor.connection) as client:
-            said.append(client.mogrify(statement, parameters or None).strip())
-
-    def spoken(word: str) -> Callable[..., None]:
-        return lambda *_: said.append(word)
-
-    heard = {"before_cursor_execute": executed} | {word: spoken(word) for word in ("begin", "commit", "rollback")}
-    for name, listener in heard.items():
-        event.listen(engine, name, listener)
-    try:
-        yield said
-    finally:
-        for name, listener in heard.items():
-            event.remove(engine, name, listener)
 
 
 def _replay(database: Database, scripts: Sequence[Path]) -> float:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from api.actor import system
 from api.customers.commands import RegisterCustomer, UpdateProfile
@@ -17,6 +17,7 @@ from api.handle import Request, handle, handle_all
 from api.mend import rebuild
 from api.parity import differences
 from api.rules import Rules
+from orchestration.bench.statements import noted
 from warehouse.events.customers import CustomerRegistered
 from warehouse.events.event import Recorded, Ref
 from warehouse.ids import derived_at
@@ -85,9 +86,7 @@ def test_a_rebuilt_state_is_the_stored_one_letter_for_letter(database, writer):
 
 def test_all_people_of_a_list_are_met_by_one_query(writer):
     handle_all(writer, [registered(UUID(int=n), f"Name{n}") for n in range(1, 9)], RULES)
-    sent = []
-    event.listen(writer, "before_cursor_execute", lambda *told: sent.append(told[2]))
-    with reading(writer, system("test")) as connection:
+    with noted(writer) as sent, reading(writer, system("test")) as connection:
         rows = connection.execute(text("select state::text from jovey.visible_states")).scalars().all()
         shown = People(connection).reveal(rows)
     assert sorted(CUSTOMER.parse(one).name for one in shown) == [f"Name{n}" for n in range(1, 9)]
@@ -96,10 +95,10 @@ def test_all_people_of_a_list_are_met_by_one_query(writer):
 
 def test_a_person_s_key_comes_with_their_state(writer):
     handle(writer, registered(), RULES)
-    sent = []
-    event.listen(writer, "before_cursor_execute", lambda *told: sent.append(told[2]))
-    handle(writer, asked(UpdateProfile(customer_id=EVE, name="Eve Adams", email="eve@example.org")), RULES)
+    with noted(writer) as sent:
+        handle(writer, asked(UpdateProfile(customer_id=EVE, name="Eve Adams", email="eve@example.org")), RULES)
     assert [one for one in sent if "person_keys" in one and "jovey.load" not in one] == []
+    assert [one for one in sent if "jovey.load" in one]
 
 
 def test_two_who_write_first_about_one_person_share_a_key(writer):

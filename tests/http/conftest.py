@@ -33,6 +33,7 @@ from api.fulfillment.commands import ReceiveStock
 from api.handle import Request, handle
 from api.house import House
 from api.orders.commands import PlaceOrder
+from orchestration.bench.statements import ENDS, noted
 from warehouse.clock import now
 from warehouse.ids import named, new_id
 from warehouse.postgres import Database
@@ -181,19 +182,10 @@ def village(server: Database, template: Database, tmp_path_factory: pytest.TempP
 @pytest.fixture
 def count_statements(town: Town) -> Callable[[Callable[[], Any]], int]:
     """How many SQL statements an act sends to the database."""
-    from sqlalchemy import event
 
     def count(act: Callable[[], Any]) -> int:
-        sent: list[str] = []
-
-        def note(connection, cursor, statement, parameters, context, executemany) -> None:
-            sent.append(statement)
-
-        event.listen(town.house.engine, "before_cursor_execute", note)
-        try:
+        with noted(town.house.engine) as said:
             act()
-        finally:
-            event.remove(town.house.engine, "before_cursor_execute", note)
-        return len(sent)
+        return sum(one not in ENDS for one in said)
 
     return count

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import sqlalchemy
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 import api.handle
 from api.actor import system
@@ -156,3 +156,14 @@ def test_calls_over_the_same_new_streams_never_wait_in_a_circle(database, impati
             outcomes = sorted(pool.map(one, [(refs, 1), (refs, -1), (refs[::2], -1), (refs[1:], 1)]))
             assert set(outcomes) <= {"appended", VERSION_CONFLICT}
             assert "appended" in outcomes
+
+
+def test_a_connection_that_the_server_ends_is_said_so_and_not_used_again(impatient, database):
+    with impatient.connect() as connection, psycopg.connect(database.libpq(), autocommit=True) as owner:
+        (backend,) = connection.exec_driver_sql("select pg_backend_pid()").one()
+        owner.execute("select pg_terminate_backend(%s, 5000)", [backend])
+        with pytest.raises(OperationalError):
+            append(connection, [])
+    handle_all(impatient, [CREATE], Rules())
+    with impatient.connect() as connection:
+        assert len(written(connection)) == 1

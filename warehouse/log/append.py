@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -75,29 +75,24 @@ def load(connection: Connection, *, shared: Iterable[UUID] = (), locked: Iterabl
 
     One round trip. `shared` rows may be read by others meanwhile, `locked` rows may not be loaded by others.
     """
-    rows = connection.exec_driver_sql(
-        f"select aggregate_id, aggregate_type, version, state::text as state, {_KEY} as key from jovey.load(%s, %s)",
-        (_array(shared), _array(locked)),
+    rows = _ask(
+        connection,
+        f"select aggregate_id, aggregate_type, version, state::text, {_KEY} from jovey.load(%s, %s)",
+        [shared, locked],
     )
-    return [Loaded(Ref(row.aggregate_type, row.aggregate_id), row.version, row.state, row.key) for row in rows]
+    return [Loaded(Ref(stream, id), version, state, key) for id, stream, version, state, key in rows]
 
 
 def peek(connection: Connection, ids: Iterable[UUID]) -> list[Loaded]:
     """As load(), without a lock: what it says may have changed by the time it is used."""
-    rows = connection.exec_driver_sql(
-        "select aggregate_id, aggregate_type, version, state::text as state from jovey.peek(%s)",
-        (_array(ids),),
-    )
-    return [Loaded(Ref(row.aggregate_type, row.aggregate_id), row.version, row.state) for row in rows]
+    rows = _ask(connection, "select aggregate_id, aggregate_type, version, state::text from jovey.peek(%s)", [ids])
+    return [Loaded(Ref(stream, id), version, state) for id, stream, version, state in rows]
 
 
 def receipts(connection: Connection, command_ids: Iterable[UUID]) -> dict[UUID, tuple[bytes, Any]]:
     """Request hash and response of those commands that were answered before."""
-    rows = connection.exec_driver_sql(
-        "select command_id, request_hash, response from jovey.receipts(%s)",
-        (_array(command_ids),),
-    )
-    return {row.command_id: (bytes(row.request_hash), row.response) for row in rows}
+    rows = _ask(connection, "select command_id, request_hash, response from jovey.receipts(%s)", [command_ids])
+    return {command_id: (request_hash, response) for command_id, request_hash, response in rows}
 
 
 def append(
@@ -116,12 +111,12 @@ def append(
     versions are given out by the database. Raises DBAPIError; `sqlstate(error)` is one of the codes above.
     """
     first: dict[UUID, Recorded[Any]] = {}
-    for recorded in events:
-        first.setdefault(recorded.ref.id, recorded)
-    told = _streams(first.values(), expect_any=expect_any) | _facts(events, first) | _states(folded)
+    ordinals = [one.version - first.setdefault(one.ref.id, one).version + 1 for one in events]
+    told = _streams(first.values(), expect_any=expect_any) | _facts(events, ordinals) | _states(folded)
     told |= _receipts(answered) | _claims("claim", claims) | _claims("unclaim", unclaims)
-    row = connection.exec_driver_sql(_call(*told), tuple(map(_array, told.values()))).one()
-    return Appended(row.outcome, row.first_position, row.last_position, row.transaction_id)
+    ((answer,),) = _ask(connection, _call(*told), told.values())
+    outcome, first_position, last_position, transaction_id = answer.strip("()").split(",")
+    return Appended(outcome, _number(first_position), _number(last_position), int(transaction_id))
 
 
 def sqlstate(error: DBAPIError) -> str | None:
@@ -141,10 +136,10 @@ def _streams(first: Collection[Recorded[Any]], *, expect_any: bool) -> _Argument
     }
 
 
-def _facts(events: Sequence[Recorded[Any]], first: Mapping[UUID, Recorded[Any]]) -> _Arguments:
+def _facts(events: Sequence[Recorded[Any]], ordinals: list[int]) -> _Arguments:
     return {
         "aggregate_ids": [one.ref.id for one in events],
-        "ordinals": [one.version - first[one.ref.id].version + 1 for one in events],
+        "ordinals": ordinals,
         "ids": [one.id for one in events],
         "types": [one.event.type for one in events],
         "schema_versions": [one.event.schema_version for one in events],
@@ -196,13 +191,32 @@ def _claims(kind: str, claims: Iterable[Claim]) -> _Arguments:
 @cache
 def _call(*parameters: str) -> str:
     named = ", ".join(f"p_{name} => %s" for name in parameters)
-    columns = "outcome, first_position, last_position, transaction_id::text::bigint as transaction_id"
-    return f"select {columns} from jovey.append({named})"
+    return f"select jovey.append({named})::text"  # one value: four columns would first be written into a table
+
+
+def _ask(connection: Connection, question: str, arrays: Iterable[Iterable[Any]]) -> list[tuple[Any, ...]]:
+    """The answer's rows, by the driver's own cursor: SQLAlchemy would describe each answer anew, for twice the time.
+
+    Transactions begin and errors are raised as by SQLAlchemy.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        return driver.execute(question, [_array(values) for values in arrays]).fetchall()
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        raise DBAPIError.instance(question, None, error, psycopg.Error) from error
 
 
 def _array(values: Iterable[Any]) -> str:
     """An array in Postgres's own notation, its type left to the function called: psycopg takes ten times as long."""
-    return "{" + ",".join(map(_element, values)) + "}"
+    elements = list(values)
+    if len(elements) > 1 and elements[0] is elements[-1] and elements.count(elements[0]) == len(elements):
+        return "{" + ",".join([_element(elements[0])] * len(elements)) + "}"
+    return "{" + ",".join(map(_element, elements)) + "}"
 
 
 def _element(value: Any) -> str:
@@ -210,7 +224,13 @@ def _element(value: Any) -> str:
         return "NULL"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value)  # ids, numbers and times need no quotes
+    if isinstance(value, UUID):
+        return f"{value.int:032x}"
+    return str(value)  # numbers and times need no quotes
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None
 
 
 # a subquery, not a join: only the rows of people pay for it
