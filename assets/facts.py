@@ -132,14 +132,12 @@ def _counts(connection: DuckDBPyConnection, vocabulary: Vocabulary) -> dict[str,
 def _append(connection: DuckDBPyConnection, vocabulary: Vocabulary, event: type[Event], count: int) -> None:
     """Insert the batch's `count` events of one class; those that do not fit at once are lifted in Python."""
     table = fact_table(event)
-    # materialized: pushed below the transform, `fits` would have every row of the batch transformed for every class
-    shaped = f"with shaped as materialized ({table.shaped('temp.batch')})"
-    fitting = f"{shaped} select * exclude (fits) from shaped where fits"
-    row = connection.execute(f"insert into facts.{table.name} by name {fitting}").fetchone()
+    fitting = f"from ({table.shaped('temp.batch')}) where fits"
+    row = connection.execute(f"insert into facts.{table.name} by name select * exclude (fits) {fitting}").fetchone()
     if row != (count,):
         misfits = connection.execute(f"""
-            {shaped} select position, schema_version, data from temp.batch where event_type = '{event.type}'
-              and position not in (select position from shaped where fits)""").fetchall()
+            select position, schema_version, data from temp.batch where event_type = '{event.type}'
+              and position not in (select position {fitting})""").fetchall()
         _append_lifted(connection, vocabulary, event, misfits)
 
 
