@@ -201,14 +201,14 @@ def test_what_was_peeked_at_and_moved_is_looked_at_again(meanwhile, state):
 def test_twenty_writers_of_one_stream_lose_no_change(writer, state):
     handle(writer, asked(CREATE), RULES)
     wishes = [
-        asked(DescribeProduct(product_id=PUMP, name=f"Jet {n}", category="tank_pump"), key=str(n)) for n in range(20)
+        asked(DescribeProduct(product_id=PUMP, name=f"Pump {n}", category="tank_pump"), key=str(n)) for n in range(20)
     ]
 
     with ThreadPoolExecutor(4) as pool:
         versions = [one.response["version"] for one in pool.map(lambda wish: handle(writer, wish, RULES), wishes)]
 
     assert sorted(versions) == list(range(2, 22))
-    assert state(PRODUCT, PUMP).name in {f"Jet {n}" for n in range(20)}
+    assert state(PRODUCT, PUMP).name in {f"Pump {n}" for n in range(20)}
 
 
 def test_a_stream_that_never_rests_is_busy(database, monkeypatch):

@@ -12,7 +12,7 @@ PAGES = {"": "Overview", "receivables": "Receivables", "inventory": "Inventory",
 PAGES |= {"events": "Live events"}
 AXE = Path(__file__).parents[1] / "storefront" / "vendor" / "axe-4.14.1.min.js"
 UPSTREAM = {"list", "listitem", "svg-img-alt"}  # Streamlit draws these itself
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

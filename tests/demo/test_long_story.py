@@ -10,6 +10,8 @@ import pytest
 
 from orchestration.demo.plan import Plan
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def told(module_engine, telling):

@@ -19,6 +19,8 @@ from warehouse import clock
 from warehouse.ids import named
 from warehouse.settings import Settings
 
+pytestmark = pytest.mark.whole
+
 YESTERDAY = clock.calendar_date(clock.now(), "UTC") - timedelta(days=1)
 
 

@@ -38,6 +38,8 @@ from api.receivables.commands import ReceivePayment
 from warehouse.clock import now
 from warehouse.ids import named, new_id
 
+pytestmark = pytest.mark.whole
+
 NEVER = '"999999999"'  # a version nothing has: who may come in is told so (412), and the world stays as it is
 FAR = timedelta(hours=1)
 KINDS = {"asha": "consumer", "bela": "consumer", "deva": "dealer", "dora": "dealer"}

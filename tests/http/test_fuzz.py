@@ -17,6 +17,8 @@ from schemathesis.engine import events, from_schema
 from api.auth.tokens import AgentClaims, signed_for_agent
 from warehouse.clock import now
 
+pytestmark = pytest.mark.whole
+
 KINDS = {"staff": None, "dealer": "dealer", "consumer": "consumer", "agent": "reorder agent"}
 LEFT_OUT = {
     "/orders/{order_id}/stream": "goes on for ever; test_streams.py",

@@ -32,6 +32,8 @@ from warehouse.log.migrate import migrate
 from warehouse.postgres import open_database
 from warehouse.settings import Settings
 
+pytestmark = pytest.mark.whole
+
 DAYS, SIZE = 150, 0.3  # a company with some eleven thousand events, told in seconds
 STAFF, PASSWORD = "meera@example.com", "a journey begins here"
 STEP_SECONDS = 120

@@ -21,6 +21,8 @@ import pytest
 from orchestration.up import CannotServe, chosen_ports, environment_of, is_up, refuse_full_disk, up
 from warehouse.settings import Settings
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:

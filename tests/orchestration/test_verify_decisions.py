@@ -19,6 +19,8 @@ from orchestration.rebuild import rebuild
 from orchestration.verify import examine
 from warehouse.ids import derived_at
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def company(outside, database, proposals, noon):

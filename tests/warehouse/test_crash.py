@@ -24,6 +24,8 @@ from warehouse.log.migrate import migrate
 from warehouse.log.tail import Cut, head, take_cut
 from warehouse.postgres import Database
 
+pytestmark = pytest.mark.whole
+
 KILLS, SEED = 10, 20261122
 
 

@@ -20,6 +20,8 @@ from psycopg.pq import ExecStatus
 from warehouse.log.position import Snapshot
 from warehouse.log.tail import between
 
+pytestmark = pytest.mark.whole
+
 SCRIPTS = {
     "late": ("number", "append shared", "commit"),  # has its transaction number long before it appends
     "around": ("append own", "append shared", "commit"),  # appends twice, perhaps around others

@@ -33,6 +33,8 @@ from warehouse.log.append import (
 )
 from warehouse.log.tail import Cut, between, take_cut
 
+pytestmark = pytest.mark.whole
+
 EXAMPLES, STEPS, PARTS = 2_000, 8, 4
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WRITERS = st.integers(0, 1)

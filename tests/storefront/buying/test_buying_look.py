@@ -6,6 +6,8 @@ import pytest
 
 from api.orders.commands import CancelOrder
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.mark.parametrize(("width", "scheme"), [pytest.param(1280, "light", marks=pytest.mark.proof), (390, "dark")])
 def test_a_purchase_in_a_browser(shop, open_page, axe, overflow, width, scheme):
