@@ -45,7 +45,10 @@ def rebuilding(database: Database) -> Iterator[None]:
         row = connection.execute("select pg_try_advisory_lock(%s)", [_REBUILD_LOCK]).fetchone()
         if row != (True,):
             raise RebuildBusy("Another process is rebuilding the states; wait until it is done.")
-        yield
+        try:
+            yield
+        finally:  # said, for a server frees what a closed connection held only some moments later
+            connection.execute("select pg_advisory_unlock(%s)", [_REBUILD_LOCK])
 
 
 def planned(owner: Engine, seen: Connection, events_each: int, *, afresh: bool = False) -> Plan:

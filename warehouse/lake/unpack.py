@@ -41,6 +41,7 @@ def whole_history(database: Database, settings: Settings) -> Iterator[None]:
             if has_unpacked and lock(connection):
                 with suppress(RetentionBusy):  # somebody reads it: it stays for the next to pack
                     _empty(connection)
+                unlock(connection)
 
 
 def unpack(database: Database, settings: Settings) -> int:

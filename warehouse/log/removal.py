@@ -65,7 +65,10 @@ def alone(database: Database) -> Iterator[psycopg.Connection]:
     with psycopg.connect(database.libpq("jovey_owner"), autocommit=True) as connection:
         if not lock(connection):
             raise RetentionBusy(BUSY)
-        yield connection
+        try:
+            yield connection
+        finally:
+            unlock(connection)  # said, for a server frees what a closed connection held only some moments later
 
 
 def lock(connection: psycopg.Connection) -> bool:
