@@ -23,7 +23,7 @@ test: .venv/made ## Run every test, with the coverage gates: rules 100 %, the re
 	$(BIN)/pytest -n 2 --dist worksteal -m "not proof and not whole" --cov --cov-report=
 	$(BIN)/coverage report --include='$(RULES)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
-	$(BIN)/pytest -n 3 --dist worksteal -m "not proof and whole"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not proof and whole"
 
 proofs: .venv/made ## Run the tests that take long: the same once more, larger or in more variants
 	$(BIN)/pytest -n 2 --dist worksteal -m proof

@@ -16,6 +16,7 @@ import api
 import warehouse
 from api.refold import Span
 from orchestration.folding import Share, shares
+from warehouse.log.removal import released
 from warehouse.postgres import Database
 
 CONTINUED_WITHIN = timedelta(hours=24)  # what was right longer ago is looked at again
@@ -45,10 +46,8 @@ def rebuilding(database: Database) -> Iterator[None]:
         row = connection.execute("select pg_try_advisory_lock(%s)", [_REBUILD_LOCK]).fetchone()
         if row != (True,):
             raise RebuildBusy("Another process is rebuilding the states; wait until it is done.")
-        try:
+        with released(connection):
             yield
-        finally:  # said, for a server frees what a closed connection held only some moments later
-            connection.execute("select pg_advisory_unlock(%s)", [_REBUILD_LOCK])
 
 
 def planned(owner: Engine, seen: Connection, events_each: int, *, afresh: bool = False) -> Plan:

@@ -1,8 +1,8 @@
-"""Every statement that an engine sends, through SQLAlchemy or by the driver's own cursor."""
+"""Statements that an engine sends, through SQLAlchemy or by the driver's own cursor; of many at once, of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,10 @@ def noted(engine: Engine) -> Iterator[list[str]]:
             with psycopg.ClientCursor(self.connection) as client:
                 said.append(client.mogrify(query, params or None).strip())
             return super().execute(query, params, **options)
+
+        def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> None:
+            for params in params_seq:
+                self.execute(query, params, **options)
 
     def taken(connection: psycopg.Connection, *_: Any) -> None:
         connection.cursor_factory = Noting

@@ -23,6 +23,13 @@ class StoneSold(Event):
     colours: tuple[str, ...] = ()
 
 
+class StoneLost(Event):
+    """A stone was lost."""
+
+    stream: ClassVar[str] = "stone"
+    type: ClassVar[str] = "stone.lost"
+
+
 class StoneSoldWithNote(StoneSold):
     """A stone was sold."""
 
@@ -127,6 +134,16 @@ def test_rows_that_should_not_be_and_rows_that_should_are_counted(damage, proof,
 
     assert (wrong.missing, wrong.surplus) == (missing, surplus)
     assert (bool(wrong.expected), bool(wrong.found)) == (bool(missing), bool(surplus))
+
+
+def test_a_row_in_a_table_that_should_be_empty_is_found(quarry, damage, proof):
+    quarry.vocabulary = Vocabulary({one.type: one for one in (StoneSold, StoneLost)}, {})
+    quarry.refresh()
+    assert proof().mismatches == ()
+
+    damage("insert into facts.stone_lost (position) values (7)")
+
+    assert [(one.table, one.missing, one.surplus) for one in proof().mismatches] == [("facts.stone_lost", 0, 1)]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import text
 
-pytestmark = pytest.mark.whole
-
 
 def test_the_same_plan_tells_the_same_story_to_the_letter(told, small, telling, another_engine):
     assert len(told.log) > 2_000

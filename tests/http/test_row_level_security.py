@@ -27,6 +27,8 @@ from api.views import View
 from warehouse.clock import now
 from warehouse.ids import named
 
+pytestmark = pytest.mark.whole
+
 WORDS = {
     "cost 61.37": ALL_STAFF | AGENTS,
     "Pump GONE-1": CATALOG,

@@ -30,6 +30,8 @@ from orchestration.verify import examine, show, verify
 from warehouse.ids import derived_at
 from warehouse.lake.attach import open_writer, writing
 
+pytestmark = pytest.mark.whole
+
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ACME, ORDER = UUID(int=3), UUID(int=9)
 STORY = (

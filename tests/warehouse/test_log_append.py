@@ -95,6 +95,13 @@ def versions(connection, ref=ONE):
     return rows.scalars().all()
 
 
+@pytest.mark.parametrize("names", [("eve", "eve", "eve"), ("eve", "bob", "eve"), ("bob", "eve", "eve")])
+def test_what_events_have_in_common_and_what_not_arrives(log, names):
+    append(log, [replace(fact(version=place), created_by=name) for place, name in enumerate(names, start=1)])
+    said = text("select created_by from jovey.visible_events where aggregate_id = :id order by version")
+    assert tuple(log.execute(said, {"id": ONE.id}).scalars()) == names
+
+
 @pytest.mark.parametrize("words", ["", "NULL", "{}", "a,b", 'say "no"', "back\\slash", "two\nlines", " edge ", "ü√🛠"])
 def test_words_arrive_as_they_were_said(log, words):
     ref = Ref("product", derived(COMMAND, words))

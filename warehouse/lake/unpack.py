@@ -12,7 +12,17 @@ from duckdb import DuckDBPyConnection
 
 from warehouse.lake.archive import COLUMNS, ArchiveRefused, holders, prove
 from warehouse.lake.attach import open_files
-from warehouse.log.removal import BUSY, Removal, RetentionBusy, alone, lock, share, stored_removals, unlock
+from warehouse.log.removal import (
+    BUSY,
+    Removal,
+    RetentionBusy,
+    alone,
+    lock,
+    released,
+    share,
+    stored_removals,
+    unlock,
+)
 from warehouse.log.seal import stored_seals
 from warehouse.log.seal_key import trusted_keys
 from warehouse.postgres import Database
@@ -33,15 +43,15 @@ def whole_history(database: Database, settings: Settings) -> Iterator[None]:
         if not _any(connection, "removals"):
             yield
             return
-        has_unpacked = _shared(connection, database, settings)
-        try:
-            yield
-        finally:
-            unlock(connection)
-            if has_unpacked and lock(connection):
-                with suppress(RetentionBusy):  # somebody reads it: it stays for the next to pack
-                    _empty(connection)
+        with released(connection):
+            has_unpacked = _shared(connection, database, settings)
+            try:
+                yield
+            finally:
                 unlock(connection)
+                if has_unpacked and lock(connection):
+                    with suppress(RetentionBusy):  # somebody reads it: it stays for the next to pack
+                        _empty(connection)
 
 
 def unpack(database: Database, settings: Settings) -> int:

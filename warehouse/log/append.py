@@ -197,7 +197,7 @@ def _call(*parameters: str) -> str:
 def _ask(connection: Connection, question: str, arrays: Iterable[Iterable[Any]]) -> list[tuple[Any, ...]]:
     """The answer's rows, by the driver's own cursor: SQLAlchemy would describe each answer anew, for twice the time.
 
-    Transactions begin and errors are raised as by SQLAlchemy.
+    A transaction begins and errors are raised as by SQLAlchemy; a lost connection is not used again.
     """
     if not connection.in_transaction():
         connection.begin()
@@ -208,7 +208,7 @@ def _ask(connection: Connection, question: str, arrays: Iterable[Iterable[Any]])
     except psycopg.Error as error:
         if driver.closed:
             connection.invalidate(error)
-        raise DBAPIError.instance(question, None, error, psycopg.Error) from error
+        raise DBAPIError.instance(question, None, error, psycopg.Error, connection_invalidated=driver.closed) from error
 
 
 def _array(values: Iterable[Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,10 +65,8 @@ def alone(database: Database) -> Iterator[psycopg.Connection]:
     with psycopg.connect(database.libpq("jovey_owner"), autocommit=True) as connection:
         if not lock(connection):
             raise RetentionBusy(BUSY)
-        try:
+        with released(connection):
             yield connection
-        finally:
-            unlock(connection)  # said, for a server frees what a closed connection held only some moments later
 
 
 def lock(connection: psycopg.Connection) -> bool:
@@ -87,6 +85,19 @@ def unlock(connection: psycopg.Connection, *, alone: bool = False) -> None:
         "select pg_advisory_unlock(%s)" if alone else "select pg_advisory_unlock_all()",
         [_RETENTION_LOCK] if alone else None,
     )
+
+
+@contextmanager
+def released(connection: psycopg.Connection) -> Iterator[None]:
+    """Give every place back in words, not by closing: a server frees what a closed connection held some moments later.
+
+    A connection that was lost holds none.
+    """
+    try:
+        yield
+    finally:
+        with suppress(psycopg.OperationalError):
+            connection.execute("select pg_advisory_unlock_all()")
 
 
 _COLUMNS = "number, events_removed, events_kept, file, file_sha256, removed_by, removed_at"
