@@ -16,8 +16,7 @@ import api
 import warehouse
 from api.refold import Span
 from orchestration.folding import Share, shares
-from warehouse.log.removal import released
-from warehouse.postgres import Database
+from warehouse.postgres import Database, released
 
 CONTINUED_WITHIN = timedelta(hours=24)  # what was right longer ago is looked at again
 _REBUILD_LOCK = 4_801_011  # any number that nothing else locks in this database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -152,6 +152,19 @@ class Database:
                 return False
             raise DatabaseUnavailable(f"The database {self.name} {_reason(str(error))}.") from error
         return True
+
+
+@contextmanager
+def released(connection: psycopg.Connection) -> Iterator[None]:
+    """Afterwards the session holds no advisory lock, though it is still open; a session that was lost holds none.
+
+    Closing alone frees them too, but some moments later: whoever comes at once would be refused.
+    """
+    try:
+        yield
+    finally:
+        with suppress(psycopg.OperationalError):
+            connection.execute("select pg_advisory_unlock_all()")
 
 
 @contextmanager

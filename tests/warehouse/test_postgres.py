@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 
 from warehouse import embedded
-from warehouse.postgres import Database, DatabaseUnavailable, _refuse_old, open_database
+from warehouse.postgres import Database, DatabaseUnavailable, _refuse_old, open_database, released
 from warehouse.settings import Settings
 
 SECRET = "a b'c\\d@e/f?g"
@@ -169,3 +169,17 @@ def test_a_login_s_own_options_are_kept(server: Database):
     with psycopg.connect(strict.libpq("pg_monitor")) as connection:
         shown = connection.execute("select current_user, current_setting('jit')").fetchone()
     assert shown == ("pg_monitor", "on")
+
+
+def test_a_session_gives_back_what_it_held_before_it_is_closed(database: Database):
+    with psycopg.connect(database.libpq(), autocommit=True) as held, psycopg.connect(database.libpq()) as other:
+        with released(held):
+            held.execute("select pg_advisory_lock(7), pg_advisory_lock_shared(8)")
+        assert other.execute("select pg_try_advisory_lock(7), pg_try_advisory_lock(8)").fetchone() == (True, True)
+
+
+def test_a_session_that_was_lost_hides_no_other_error(database: Database):
+    lost = psycopg.connect(database.libpq(), autocommit=True)
+    lost.close()
+    with pytest.raises(ZeroDivisionError), released(lost):
+        raise ZeroDivisionError

@@ -18,14 +18,13 @@ from warehouse.log.removal import (
     RetentionBusy,
     alone,
     lock,
-    released,
     share,
     stored_removals,
     unlock,
 )
 from warehouse.log.seal import stored_seals
 from warehouse.log.seal_key import trusted_keys
-from warehouse.postgres import Database
+from warehouse.postgres import Database, released
 from warehouse.settings import Settings
 
 _FETCH_ROWS = 8_192

@@ -195,7 +195,7 @@ def _call(*parameters: str) -> str:
 
 
 def _ask(connection: Connection, question: str, arrays: Iterable[Iterable[Any]]) -> list[tuple[Any, ...]]:
-    """The answer's rows, by the driver's own cursor: SQLAlchemy would describe each answer anew, for twice the time.
+    """The answer's rows, by the driver's own cursor: SQLAlchemy describes each answer anew, for some 100 µs.
 
     A transaction begins and errors are raised as by SQLAlchemy; a lost connection is not used again.
     """

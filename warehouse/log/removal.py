@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy import Connection, text
 
 from warehouse.log.seal import Seal
-from warehouse.postgres import Database
+from warehouse.postgres import Database, released
 
 BUSY = "Another process removes events, unpacks them, or reads them: wait until it is done."
 _RETENTION_LOCK = 4_801_012  # any number that nothing else locks in this database
@@ -85,19 +85,6 @@ def unlock(connection: psycopg.Connection, *, alone: bool = False) -> None:
         "select pg_advisory_unlock(%s)" if alone else "select pg_advisory_unlock_all()",
         [_RETENTION_LOCK] if alone else None,
     )
-
-
-@contextmanager
-def released(connection: psycopg.Connection) -> Iterator[None]:
-    """Give every place back in words, not by closing: a server frees what a closed connection held some moments later.
-
-    A connection that was lost holds none.
-    """
-    try:
-        yield
-    finally:
-        with suppress(psycopg.OperationalError):
-            connection.execute("select pg_advisory_unlock_all()")
 
 
 _COLUMNS = "number, events_removed, events_kept, file, file_sha256, removed_by, removed_at"
