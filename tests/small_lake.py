@@ -108,7 +108,8 @@ class SmallLake:
             self.connection.executemany(f"insert into temp.batch values ({marks})", self._events)
         for event_type in {row[5] for row in self._events}:
             table = fact_table(VOCABULARY[event_type])
-            select = f"select * exclude (fits) from ({table.shaped('temp.batch')})"
+            mine = f"(from temp.batch where event_type = '{event_type}')"
+            select = f"select * exclude (fits) from ({table.shaped(mine)})"
             self.connection.execute(f"insert into facts.{table.name} by name {select}")
         self._events.clear()
 

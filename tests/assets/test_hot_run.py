@@ -235,8 +235,8 @@ def test_a_payload_that_cannot_be_read_is_named_and_nothing_of_its_cut_is_taken(
     assert quarry.read(f"select count(*) from {FOUND}") == [(0,)]
 
 
-def test_a_log_longer_than_a_batch_is_read_whole(quarry, monkeypatch):
-    monkeypatch.setattr("assets.facts.BATCH_ROWS_MAX", 10)
+def test_a_log_longer_than_a_page_is_read_whole(quarry, monkeypatch):
+    monkeypatch.setattr("assets.pages.PAGE_ROWS_MAX", 10)
     quarry.happens("a", *(StoneFound(weight=n) for n in range(1, 31)))
     quarry.happens("b", *(StoneLost() for _ in range(5)))
     assert quarry.refresh().loaded == 35

@@ -121,8 +121,8 @@ def test_a_file_of_the_archive_gives_the_facts_that_the_log_gives(company, datab
         table = fact_table(known().events[event_type])
         columns = ", ".join(f'"{name}"' for name in table.columns)
         with open_log(database, company) as connection:
-            connection.execute(f"create temp table batch as from read_parquet('{file.path}')")
-            archived = connection.execute(f"select {columns}::varchar from ({table.shaped('temp.batch')})").fetchall()
+            mine = f"(from read_parquet('{file.path}') where event_type = '{event_type}')"
+            archived = connection.execute(f"select {columns}::varchar from ({table.shaped(mine)})").fetchall()
         with open_reader(database, company) as lake:
             assert lake.execute(f"select {columns}::varchar from facts.{table.name}").fetchall() == archived != []
 

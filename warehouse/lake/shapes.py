@@ -90,22 +90,18 @@ class FactTable:
         yield f'alter table facts.{self.name} add column "{column.name}" {column.type}'
         yield f'comment on column facts.{self.name}."{column.name}" is {_quoted(column.comment)}'
 
-    def shaped(self, batch: str) -> str:
-        """The select that makes rows of a batch's events of this type; `fits` is false where the JSON does not fit.
+    def shaped(self, events: str) -> str:
+        """The select that makes rows of events of this class and version; `fits` is false where the JSON does not fit.
 
-        `batch` is a table with the log's columns, `data` as JSON text. One strict transform a row: a list of one fact,
+        `events` is a table with the log's columns, `data` as JSON text. One strict transform a row: a list of one fact,
         unnested, lets no filter on `fits` below the transform, where it would have each row transformed once more.
         """
         if not self.payload:
-            return f"select {_ENVELOPE_SELECT}, true as fits from {batch} where {self._is_mine}"
+            return f"select {_ENVELOPE_SELECT}, true as fits from {events}"
         fields = json.dumps({column.name: column.shape for column in self.payload})
         fact = f"try(from_json_strict(data, {_quoted(fields)}))"
-        rows = f"select {_ENVELOPE_SELECT}, unnest([{fact}]) as fact from {batch} where {self._is_mine}"
+        rows = f"select {_ENVELOPE_SELECT}, unnest([{fact}]) as fact from {events}"
         return f"select * exclude (fact), fact is not null as fits, unnest(fact) from ({rows})"
-
-    @property
-    def _is_mine(self) -> str:
-        return f"event_type = {_quoted(self.event_type)} and schema_version = {self.schema_version}"
 
 
 _ENVELOPE_SELECT = (
