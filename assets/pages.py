@@ -1,4 +1,4 @@
-"""The log page by page, as Arrow: each page's events sorted by class, and the next one read while one is written."""
+"""The log page by page, as Arrow, in runs of one class; the next page is read while this one is written."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ PAGE_ROWS_MAX = 122_880
 """A row group of DuckDB's, some 75 MB: writing begins early, and little is left to write when the last one has come."""
 PAGE_BYTES_MAX = 128 * 1024 * 1024
 """Where events are large, the next page has fewer of them."""
-RUN_ROWS_MIN = PAGE_ROWS_MAX // 10
+RUN_BYTES_MIN = 8 * 1024 * 1024
 """A run is a file, and writing one takes 5 ms whatever is in it: smaller ones wait for more of their class."""
-WAITING_BYTES_MAX = 512 * 1024 * 1024
-"""So much of the pages may be kept for runs that wait; then all are written."""
 _SETTINGS = {
     "threads": "1",
     "arrow_lossless_conversion": "true",  # a UUID as sixteen bytes, not as text
@@ -37,9 +35,12 @@ class Run:
 
     event_type: str
     version: int
-    highest: int
-    """Position of the last of them."""
     rows: pa.Table
+
+    @property
+    def highest(self) -> int:
+        """Position of its last event."""
+        return int(self.rows["position"][-1].as_py())
 
 
 @contextmanager
@@ -57,55 +58,43 @@ def reading_ahead(connection: DuckDBPyConnection, source: str, condition: str) -
         connection.execute(f"reset {name}")
 
 
-def _gathered(pages: Iterator[list[Run]]) -> Iterator[Run]:
-    """The pages' runs, small ones of the same class and version put together."""
-    waiting: dict[tuple[str, int], list[Run]] = {}
-    kept = 0
+def _gathered(pages: Iterator[pa.Table]) -> Iterator[Run]:
+    """The pages' runs; small ones are put together."""
+    waiting: dict[tuple[str, int], list[pa.Table]] = {}
     for page in pages:
-        kept += sum(run.rows.nbytes for run in page)
-        for run in page:
-            kind = run.event_type, run.version
-            waiting.setdefault(kind, []).append(run)
-            if sum(one.rows.num_rows for one in waiting[kind]) >= RUN_ROWS_MIN:
-                yield _joined(waiting.pop(kind))
-        if kept >= WAITING_BYTES_MAX:
-            yield from map(_joined, waiting.values())
-            waiting, kept = {}, 0
-    yield from map(_joined, waiting.values())
+        for kind, rows in _by_class(page):
+            waiting.setdefault(kind, []).append(rows)
+            if sum(one.nbytes for one in waiting[kind]) >= RUN_BYTES_MIN:
+                yield Run(*kind, pa.concat_tables(waiting.pop(kind)))
+    for kind, parts in waiting.items():
+        yield Run(*kind, pa.concat_tables(parts))
 
 
-def _joined(runs: list[Run]) -> Run:
-    last = runs[-1]
-    return Run(last.event_type, last.version, last.highest, pa.concat_tables(run.rows for run in runs))
+def _by_class(page: pa.Table) -> Iterator[tuple[tuple[str, int], pa.Table]]:
+    """The page's rows of each class and version, copied, so that what waits keeps no page."""
+    kinds = pl.DataFrame(page.select(["event_type", "schema_version"])).with_row_index("row")
+    classes = kinds.group_by("event_type", "schema_version", maintain_order=True).agg("row")
+    for event_type, version, rows in zip(*classes.get_columns(), strict=True):
+        yield (event_type, version), page.take(rows.to_arrow())
 
 
-def _ahead(reader: ThreadPoolExecutor, pages: Iterator[list[Run]]) -> Iterator[list[Run]]:
-    page = reader.submit(next, pages, None)
-    while (runs := page.result()) is not None:
-        page = reader.submit(next, pages, None)
-        yield runs
+def _ahead(reader: ThreadPoolExecutor, pages: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    coming = reader.submit(next, pages, None)
+    while (page := coming.result()) is not None:
+        coming = reader.submit(next, pages, None)
+        yield page
 
 
-def _pages(cursor: DuckDBPyConnection, source: str, condition: str) -> Iterator[list[Run]]:
+def _pages(cursor: DuckDBPyConnection, source: str, condition: str) -> Iterator[pa.Table]:
+    """Some of the log's rows after others, by position; no page is empty."""
     last, limit = 0, PAGE_ROWS_MAX
     while True:
-        query = f"select {_COLUMNS} from {source} where {condition} and position > {last} order by position limit {limit}"
-        rows = cursor.execute(f"""
-            from postgres_query('log', $query${query}$query$)
-            order by event_type, schema_version, position""").to_arrow_table()
-        runs = list(_runs(rows))
-        if runs:
-            yield runs
+        page = f"{condition} and position > {last} order by position limit {limit}"
+        query = f"select {_COLUMNS} from {source} where {page}"
+        rows = cursor.execute(f"from postgres_query('log', $query${query}$query$)").to_arrow_table()
+        if rows.num_rows:
+            yield rows
         if rows.num_rows < limit:
             return
-        last = max(run.highest for run in runs)
+        last = rows["position"][-1].as_py()
         limit = max(1, min(PAGE_ROWS_MAX, PAGE_BYTES_MAX * rows.num_rows // rows.nbytes))
-
-
-def _runs(rows: pa.Table) -> Iterator[Run]:
-    kinds = pl.DataFrame(rows.select(["event_type", "schema_version", "position"]))
-    found = kinds.group_by("event_type", "schema_version", maintain_order=True)
-    begin = 0
-    for event_type, version, count, highest in found.agg(pl.len(), pl.max("position")).iter_rows():
-        yield Run(event_type, version, highest, rows.slice(begin, count))
-        begin += count

@@ -80,6 +80,7 @@ def _rivals(bench: Bench, python: Path | None, seconds: int, rounds: int) -> Ite
 def _reads(bench: Bench, long: int) -> Iterator[Figure]:
     database = bench.database
     empty = log_reads.pace(database)
+    yield Figure("founding the lake", log_reads.found_lake(bench), "s")
     story = log_reads.tell_story(bench)
     yield Figure("jovey rebuild of a young log, in one process", log_reads.rebuild_rate(bench, story), "events/s")
     count = log_reads.multiply(database, long)

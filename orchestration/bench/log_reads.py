@@ -15,7 +15,7 @@ import psycopg
 from sqlalchemy import Engine
 
 from api.rules import Rules
-from assets.hot_run import refresh
+from assets.hot_run import Refreshed, refresh
 from assets.sql import Graph
 from orchestration.bench.log_client import stream
 from orchestration.bench.served import Bench
@@ -78,9 +78,14 @@ def multiply(database: Database, wanted: int) -> int:
     return _count(database)
 
 
+def found_lake(bench: Bench) -> float:
+    """Seconds to make the lake's catalog and its empty tables with their comments, as `jovey up` does on its first day."""
+    return _timed(partial(_refresh, bench))[0]
+
+
 def load_rate(bench: Bench) -> float:
     """Events a second from the log's beginning into the lake's facts, attaching and committing included."""
-    seconds, found = _timed(lambda: refresh(bench.database, bench.settings, graph=Graph((), ())))
+    seconds, found = _timed(partial(_refresh, bench))
     return found.loaded / seconds
 
 
@@ -102,6 +107,11 @@ def bytes_an_event(database: Database) -> float:
         row = connection.execute("select pg_total_relation_size('jovey.events')").fetchone()
     assert row is not None
     return float(row[0]) / _count(database)
+
+
+def _refresh(bench: Bench) -> Refreshed:
+    """The facts alone."""
+    return refresh(bench.database, bench.settings, graph=Graph((), ()))
 
 
 def _refold_all(bench: Bench, workers: int) -> None:
