@@ -13,7 +13,7 @@ import pyarrow.dataset  # noqa: F401  DuckDB looks for it at each table it is ha
 from duckdb import DuckDBPyConnection
 
 PAGE_ROWS_MAX = 122_880
-"""A row group of DuckDB's, some 75 MB: writing begins early, and little is left to write when the last one has come."""
+"""A row group of DuckDB's, some 75 MB: little is left to write when the last one has come."""
 PAGE_BYTES_MAX = 128 * 1024 * 1024
 """Where events are large, the next page has fewer of them."""
 RUN_BYTES_MIN = 8 * 1024 * 1024
@@ -86,8 +86,8 @@ def _ahead(reader: ThreadPoolExecutor, pages: Iterator[pa.Table]) -> Iterator[pa
 
 
 def _pages(cursor: DuckDBPyConnection, source: str, condition: str) -> Iterator[pa.Table]:
-    """Some of the log's rows after others, by position; no page is empty."""
-    last, limit = 0, PAGE_ROWS_MAX
+    """Some of the log's rows after others, by position; no page is empty. The first is short: all wait for it."""
+    last, limit = 0, max(1, PAGE_ROWS_MAX // 4)
     while True:
         page = f"{condition} and position > {last} order by position limit {limit}"
         query = f"select {_COLUMNS} from {source} where {page}"
@@ -97,4 +97,4 @@ def _pages(cursor: DuckDBPyConnection, source: str, condition: str) -> Iterator[
         if rows.num_rows < limit:
             return
         last = rows["position"][-1].as_py()
-        limit = max(1, min(PAGE_ROWS_MAX, PAGE_BYTES_MAX * rows.num_rows // rows.nbytes))
+        limit = max(1, min(PAGE_ROWS_MAX, 2 * limit, PAGE_BYTES_MAX * rows.num_rows // rows.nbytes))
