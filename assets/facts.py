@@ -66,7 +66,7 @@ def load(
 ) -> Loaded:
     """Append to facts.* what `until` holds and `seen` does not; `only` these event types, all without it.
 
-    Runs inside the caller's transaction, page by page, so memory does not grow with the cut. From the beginning it reads
+    Inside the caller's transaction, page by page, so memory does not grow with the cut. From the beginning it reads
     what is unpacked as well: see warehouse.lake.unpack.whole_history.
     """
     counts: dict[str, int] = {}
@@ -122,7 +122,7 @@ def _append_lifted(
     positions = [position for position, _, _ in misfits]
     payloads = [_lifted(vocabulary, event, *misfit) for misfit in misfits]
     connection.register("lift", pl.DataFrame({"position": positions, "data": payloads}).to_arrow())
-    connection.execute(f"""
+    connection.execute("""
         create or replace temp table lifted as
         select run.* replace (lift.data as data) from temp.run as run join lift using (position)""")
     connection.unregister("lift")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.dataset  # noqa: F401  DuckDB looks for it at each table it is handed, 1 ms when nobody has loaded it
+import pyarrow.dataset  # DuckDB looks for it at each table it is handed, 1 ms when nobody has loaded it
 from duckdb import DuckDBPyConnection
 
 PAGE_ROWS_MAX = 122_880

@@ -50,7 +50,7 @@ NOTHING_REQUIRED = Precondition()
 ANSWERED = 200  # the HTTP status of a model call that need not be made again
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Restocking:
     """So many pieces to order from a supplier."""
 
@@ -62,7 +62,7 @@ class Restocking:
     kind: Literal["reorder"] = "reorder"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Repricing:
     """A list price to change."""
 
@@ -73,7 +73,7 @@ class Repricing:
     kind: Literal["price"] = "price"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Effect:
     """The stream in which an approved decision did what it proposed."""
 
@@ -81,7 +81,7 @@ class Effect:
     id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """What was proposed, by what it saw, and what became of it. `proposed_by` is the signature of who proposed it."""
 
@@ -129,7 +129,7 @@ class Decision:
         return "expired" if has_lapsed else self.status
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Docket:
     """Which decision counts for a function and a subject, and how much of the log it had seen."""
 
@@ -137,7 +137,7 @@ class Docket:
     event_number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelCall:
     """What a model was asked and answered, the last time this request was sent."""
 

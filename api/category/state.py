@@ -44,7 +44,7 @@ ProductEvent = (
 PriceListEvent = PriceListCreated | PriceListLineSet | PriceListLineRemoved | PriceListAssigned
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PriceChange:
     """A change of a list price; an overridden one is a fresh start for the limits on changes."""
 
@@ -54,7 +54,7 @@ class PriceChange:
     is_overridden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """A data sheet, a manual, a certificate."""
 
@@ -62,7 +62,7 @@ class Document:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Product:
     """What the company sells. `images` are addresses; `price_changes` are those of the 30 days before the last one."""
 
@@ -86,7 +86,7 @@ class Product:
         return self.sku != ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PriceListLine:
     """A unit price or a discount rate, from a quantity on, between two days (both included)."""
 
@@ -105,7 +105,7 @@ class PriceListLine:
         return self.scope, self.sku, self.category, self.minimum_quantity, self.valid_from
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PriceList:
     """The prices of a dealer tier or of one dealer."""
 
@@ -116,7 +116,7 @@ class PriceList:
     lines: tuple[PriceListLine, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Observation:
     """What one competitor asked on a day."""
 
@@ -127,7 +127,7 @@ class Observation:
     observed_on: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Market:
     """What competitors ask for products comparable to one of ours: the latest observation of each, by name."""
 

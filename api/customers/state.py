@@ -50,7 +50,7 @@ StaffMemberEvent = StaffMemberInvited | StaffMemberAccessChanged | StaffMemberDe
 DealerStatus = Literal["none", "applied", "approved", "rejected", "suspended"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NamedAddress:
     """An address under the label its customer gave it."""
 
@@ -58,7 +58,7 @@ class NamedAddress:
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Customer:
     """A person or company that buys. A dealer's `credit_limit` of none is unlimited, of 0 prepay only."""
 
@@ -90,7 +90,7 @@ class Customer:
         return self.email_changed_at is None or self.email_verified_at is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StaffMember:
     """Somebody who works here; `function_access` are slugs in alphabetical order."""
 

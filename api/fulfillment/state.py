@@ -59,7 +59,7 @@ ReturnEvent = ReturnRequested | ReturnApproved | ReturnReceived | ReturnInspecte
 _COST_PLACES = Decimal("0.0001")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reservation:
     """Pieces set aside for one order, until `expires_at` if there is one."""
 
@@ -71,7 +71,7 @@ class Reservation:
         return self.expires_at is None or self.expires_at > at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stock:
     """One product at one location. `unit_cost` is the moving average; quarantined pieces are not part of `on_hand`."""
 
@@ -152,7 +152,7 @@ def _less_reserved(stock: Stock, order_id: UUID, quantity: int) -> Mapping[UUID,
     return {**others, order_id: replace(stock.reservations[order_id], quantity=rest)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shipment:
     """One shipment of one order."""
 
@@ -189,7 +189,7 @@ def evolve_shipment(shipment: Shipment, recorded: Recorded[Any]) -> Shipment:
             assert_never(event)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Return:
     """One return of goods of one order."""
 

@@ -15,7 +15,7 @@ from warehouse.money import rounded
 Stage = Literal["shipped", "delivered", "returned", "short_closed"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """A line as agreed, and how many of its pieces went where."""
 
@@ -59,7 +59,7 @@ class Line:
         return rounded(amount * pieces / self.quantity)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Planned:
     """A shipment under way: the pieces it is to take, and whether they are being picked."""
 
@@ -68,7 +68,7 @@ class Planned:
     is_picking: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Returning:
     """A return under way: the pieces the buyer wants to send back."""
 

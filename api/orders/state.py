@@ -64,7 +64,7 @@ OrderEvent = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Order:
     """One order. `lifecycle` moves by events; fulfillment, payment and status are derived, never set."""
 

@@ -42,7 +42,7 @@ PurchaseOrderStatus = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Supplier:
     """Whom the company buys from; `lead_time_days` as promised."""
 
@@ -57,7 +57,7 @@ class Supplier:
     is_active: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PurchaseLine:
     """A line of a purchase order and how much of it arrived."""
 
@@ -74,7 +74,7 @@ class PurchaseLine:
         return max(0, self.quantity - self.received_quantity)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PurchaseOrder:
     """An order to a supplier; `created_by` is the signature of who drafted it."""
 

@@ -55,7 +55,7 @@ AccountEvent = (
 SETTLED_KEPT_MAX = 100  # 25 KB; an allocation can be taken back while its invoice is among the latest settled ones
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Applied:
     """What one payment put against an invoice, and the order it had come in for."""
 
@@ -63,7 +63,7 @@ class Applied:
     from_order_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Invoice:
     """An invoice as far as the account still cares."""
 
@@ -79,7 +79,7 @@ class Invoice:
     payments: Mapping[UUID, Applied] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OnAccount:
     """What is left of a payment (that came in for an order) or of a credit note (that was given for one)."""
 
@@ -87,7 +87,7 @@ class OnAccount:
     order_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """One customer's account: open invoices, money and credit on account, credit committed to orders."""
 
@@ -257,7 +257,7 @@ def _uncommitted(commitments: Mapping[UUID, Decimal], event: CreditReleased) -> 
     return {**others, event.order_id: left} if left > 0 else others
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Series:
     """A series of document numbers: how many it has given out."""
 

@@ -79,7 +79,7 @@ def multiply(database: Database, wanted: int) -> int:
 
 
 def found_lake(bench: Bench) -> float:
-    """Seconds to make the lake's catalog and its empty tables with their comments, as `jovey up` does on its first day."""
+    """Seconds to make the lake's catalog and its empty tables with their comments, as `jovey up` does once."""
     return _timed(partial(_refresh, bench))[0]
 
 

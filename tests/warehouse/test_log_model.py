@@ -52,7 +52,7 @@ class Call:
     claim: Claim | None
 
     def altered(self) -> Call:
-        last = replace(self.events[-1], event=ProductDeactivated(reason="something else"))
+        last = self.events[-1]._replace(event=ProductDeactivated(reason="something else"))
         return replace(self, events=(*self.events[:-1], last))
 
 

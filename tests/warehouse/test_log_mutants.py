@@ -176,8 +176,8 @@ def an_id_stands_for_one_content(stage):
     log, event = stage.writer(), said(stream())
     append(log, [event])
     log.commit()
-    refused("JV410", log, replace(event, event=ProductDeactivated(reason="other")))
-    refused("JV410", log, replace(event, ref=stream()))
+    refused("JV410", log, event._replace(event=ProductDeactivated(reason="other")))
+    refused("JV410", log, event._replace(ref=stream()))
 
 
 def an_id_stands_for_one_type(stage):
@@ -193,7 +193,7 @@ def a_stream_is_of_one_kind(stage):
     log.commit()
     for others in COMPANY:
         for version in (1, 2):
-            refused("JV422", log, replace(said(one, version), ref=Ref("market", one.id)), *beside(others))
+            refused("JV422", log, said(one, version)._replace(ref=Ref("market", one.id)), *beside(others))
 
 
 def whoever_expects_nothing_gets_the_next_version(stage):
@@ -238,7 +238,7 @@ def no_version_is_left_out(stage):
     for others in COMPANY:
         refused("JV400", log, said(one, 1), said(one, 3), *beside(others))
         refused("JV400", log, said(one, 1), said(one, 1), *beside(others))
-        refused("JV400", log, said(one), replace(said(one), version=0), *beside(others))
+        refused("JV400", log, said(one), said(one)._replace(version=0), *beside(others))
 
 
 def a_malformed_call_is_refused(stage):

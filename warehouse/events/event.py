@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+
+from warehouse.events.digits import Digits
 
 DATA_BYTES_MAX = 1_048_576  # a 2,000-line order is about 400 KB
 
@@ -24,15 +26,11 @@ class Personal:
     in_books: bool = False
 
 
-def _two_places(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.01"))
-
-
-Amount = Annotated[Decimal, Field(max_digits=18, decimal_places=2), AfterValidator(_two_places)]
+Amount = Annotated[Decimal, Digits(18, 2, is_padded=True)]
 """Money in the document's currency, two places."""
-UnitPrice = Annotated[Decimal, Field(max_digits=18, decimal_places=4)]
+UnitPrice = Annotated[Decimal, Digits(18, 4)]
 """Money per piece, up to four places."""
-Rate = Annotated[Decimal, Field(max_digits=9, decimal_places=6)]
+Rate = Annotated[Decimal, Digits(9, 6)]
 """A fraction: 0.05 is five percent."""
 PersonalText = Annotated[str, Personal()]
 """Text about a living person."""
@@ -78,9 +76,8 @@ class Ref:
     id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded(Generic[E_co]):
-    """A fact and its envelope.
+class Recorded(NamedTuple, Generic[E_co]):
+    """A fact and its envelope; a tuple, as one is made for every event that is folded.
 
     `effective_at` is when it happened in the business; `correlation_id` is the command that began the chain,
     `causation_id` the command or event right before.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -89,7 +88,7 @@ class People:
             return self._key_of(whose).hide(recorded.id, field, words)
 
         event = hidden(recorded.event, hide)
-        return recorded if event is recorded.event else replace(recorded, event=event)
+        return recorded if event is recorded.event else recorded._replace(event=event)
 
     def hide_words(self, person_id: UUID, id: UUID, field: str, words: str) -> str:
         """Words to a person that are no fact, such as a letter, under their key; `id` and field say which."""

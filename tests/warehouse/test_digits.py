@@ -1,0 +1,51 @@
+"""Bounds of a Decimal's digits, beside pydantic's own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import Field, TypeAdapter, ValidationError
+
+from warehouse.events.digits import Digits
+from warehouse.events.event import Amount
+
+OURS = TypeAdapter(Annotated[Decimal, Digits(9, 6)])
+THEIRS = TypeAdapter(Annotated[Decimal, Field(max_digits=9, decimal_places=6)])
+
+
+def answer(adapter: TypeAdapter[Decimal], text: str) -> object:
+    try:
+        return str(adapter.validate_python(text))
+    except ValidationError as error:
+        return [(one["type"], one["msg"]) for one in error.errors()]
+
+
+@given(st.decimals(allow_nan=True).map(str) | st.decimals(-2000, 2000, places=6).map(str) | st.text(max_size=5))
+@example("999.999999")
+@example("1000")
+@example("-1000.000000")
+@example("0.0000001")
+@example("0.1000000")
+@example("1E+2")
+@example("1E-6")
+@example("123456789.5")
+@example("12345")
+@example("0E-20")
+@example("9" * 40)
+@example("0." + "1" * 40)
+@example("Infinity")
+def test_a_number_is_taken_or_refused_as_pydantic_does(text):
+    assert answer(OURS, text) == answer(THEIRS, text)
+
+
+@pytest.mark.parametrize("mode", ["validation", "serialization"])
+def test_the_api_documents_it_as_pydantic_does(mode):
+    assert OURS.json_schema(mode=mode) == THEIRS.json_schema(mode=mode)
+
+
+def test_an_amount_has_two_places():
+    assert str(TypeAdapter(Amount).validate_python("12.5")) == "12.50"

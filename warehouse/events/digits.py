@@ -1,0 +1,58 @@
+"""Bounds of a Decimal's digits: pydantic's own, refused in its words, but checked by arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+
+
+@dataclass(frozen=True)
+class Digits:
+    """At most so many digits, so many of them decimal places; `is_padded` numbers are given all of their places.
+
+    Pydantic takes every number apart into a tuple of its digits to count them: a seventh of the time of a refold.
+    """
+
+    max_digits: int
+    decimal_places: int
+    is_padded: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._held, handler(source))
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        bounded = core_schema.decimal_schema(max_digits=self.max_digits, decimal_places=self.decimal_places)
+        return handler(bounded)
+
+    def _held(self, number: Decimal) -> Decimal:
+        try:
+            padded = number.quantize(self._step)
+        except InvalidOperation:  # more digits than decimal's own context holds
+            raise self._refusal(number) from None
+        if padded != number or not -self._bound < padded < self._bound:
+            raise self._refusal(number)
+        return padded if self.is_padded else number
+
+    @cached_property
+    def _step(self) -> Decimal:
+        return Decimal(1).scaleb(-self.decimal_places)
+
+    @cached_property
+    def _bound(self) -> Decimal:
+        return Decimal(1).scaleb(self.max_digits - self.decimal_places)
+
+    def _refusal(self, number: Decimal) -> PydanticKnownError:
+        _, digits, exponent = number.normalize().as_tuple()
+        assert isinstance(exponent, int), "pydantic refuses infinities before"
+        count = len(digits) + exponent if exponent >= 0 else max(len(digits), -exponent)
+        if count > self.max_digits:
+            return PydanticKnownError("decimal_max_digits", {"max_digits": self.max_digits})
+        if -exponent > self.decimal_places:
+            return PydanticKnownError("decimal_max_places", {"decimal_places": self.decimal_places})
+        return PydanticKnownError("decimal_whole_digits", {"whole_digits": self.max_digits - self.decimal_places})
