@@ -17,7 +17,7 @@ from api.category.commands import Price, Sku, product_id
 from api.command import Command
 from api.fulfillment.commands import Location, Pieces
 from warehouse.events.agents import Agent, DecidingFunction, FallbackReason, Origin, RejectionCode
-from warehouse.events.event import UnitPrice
+from warehouse.events.event import NonNegativeUnitPrice
 from warehouse.ids import named
 
 SIGHTS_MAX, GUARDS_MAX = 60, 40
@@ -69,7 +69,7 @@ Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100), Plain, Visible]
 Phrase = Annotated[str, StringConstraints(max_length=300), Plain]
 Rationale = Annotated[str, StringConstraints(min_length=1, max_length=RATIONALE_LENGTH_MAX), Plain, Visible]
-Cost = Annotated[UnitPrice, Field(ge=0)]
+Cost = NonNegativeUnitPrice
 ModelAnswer = Annotated[dict[str, JsonValue], AfterValidator(_small_enough)]
 Count = Annotated[int, Field(ge=0, le=POSITION_MAX)]
 

@@ -10,12 +10,12 @@ from pydantic import Field, StringConstraints
 
 from api.command import Command
 from warehouse.events.category import DealerTier, ProductCategory, Specifications
-from warehouse.events.event import Amount, Rate, UnitPrice
+from warehouse.events.event import NonNegativeAmount, NonNegativeUnitPrice, Share
 from warehouse.ids import named
 
 Sku = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=r"^[\w .\-/&+#]+$")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Price = Annotated[Amount, Field(ge=0)]
+Price = NonNegativeAmount
 
 
 def product_id(sku: str) -> UUID:
@@ -131,8 +131,8 @@ class SetPriceListLine(Command):
     sku: Sku | None = None
     category: ProductCategory | None = None
     minimum_quantity: int = Field(1, ge=1)
-    unit_price: Annotated[UnitPrice, Field(ge=0)] | None = None
-    discount_rate: Annotated[Rate, Field(ge=0, lt=1)] | None = None
+    unit_price: NonNegativeUnitPrice | None = None
+    discount_rate: Share | None = None
     valid_from: date
     valid_until: date | None = None
 

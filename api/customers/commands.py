@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from api.category.commands import Reason
 from api.command import Command
 from warehouse.events.category import DealerTier
 from warehouse.events.customers import Address, PaymentTerms
-from warehouse.events.event import Amount, Rate
+from warehouse.events.event import NonNegativeAmount, Share
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 Email = Annotated[
@@ -68,8 +68,8 @@ class ApproveDealer(_CustomerCommand):
     """Take a dealer on. A limit of none is unlimited, 0 is prepay only."""
 
     tier: DealerTier = "standard"
-    discount_rate: Annotated[Rate, Field(ge=0, lt=1)]
-    credit_limit: Annotated[Amount, Field(ge=0)] | None
+    discount_rate: Share
+    credit_limit: NonNegativeAmount | None
     terms: PaymentTerms
 
 
@@ -83,8 +83,8 @@ class ChangeDealerTerms(_CustomerCommand):
     """Change a dealer's tier, discount, limit and terms; lifts a suspension."""
 
     tier: DealerTier
-    discount_rate: Annotated[Rate, Field(ge=0, lt=1)]
-    credit_limit: Annotated[Amount, Field(ge=0)] | None
+    discount_rate: Share
+    credit_limit: NonNegativeAmount | None
     terms: PaymentTerms
     reason: Reason
 

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from api.category.commands import Reason, Sku, product_id
 from api.command import Command
-from warehouse.events.event import UnitPrice
+from warehouse.events.event import NonNegativeUnitPrice, UnitPrice
 from warehouse.events.fulfillment import ReturnOutcome
 from warehouse.events.orders import LineQuantity
 from warehouse.ids import named
@@ -46,7 +46,7 @@ class ReceiveStock(_StockCommand):
     """Pieces come in and can be sold."""
 
     quantity: Pieces
-    unit_cost: Annotated[UnitPrice, Field(ge=0)] | None = None
+    unit_cost: NonNegativeUnitPrice | None = None
     source: Literal["purchase_order", "production", "return", "opening"]
     source_id: UUID | None = None
 

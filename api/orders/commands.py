@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from api.category.commands import Reason, Sku
 from api.command import Command
 from warehouse.events.customers import Address
-from warehouse.events.event import Amount, Rate, UnitPrice
+from warehouse.events.event import Amount, Share, UnitPrice
 from warehouse.events.orders import LineKind, LineQuantity
 
 LINES_MAX = 2_000
@@ -32,7 +32,7 @@ class OrderedLine(Command):
     quantity: int = Field(ge=1, le=1_000_000)
     description: Annotated[str, StringConstraints(max_length=500)] | None = None
     agreed_unit_price: UnitPrice | None = Field(None, description="Instead of the price list's; negative on discounts.")
-    agreed_tax_rate: Annotated[Rate, Field(ge=0, lt=1)] | None = None
+    agreed_tax_rate: Share | None = None
     reference: Annotated[str, StringConstraints(max_length=100)] | None = None
 
 

@@ -14,7 +14,7 @@ from api.command import Command
 from api.customers.commands import Email, Name, Phone
 from api.fulfillment.commands import Location, Pieces
 from warehouse.events.customers import PaymentTerms
-from warehouse.events.event import UnitPrice
+from warehouse.events.event import NonNegativeUnitPrice
 
 
 class _SupplierCommand(Command):
@@ -61,7 +61,7 @@ class PurchasedLine(Command):
 
     sku: Sku
     quantity: Pieces
-    unit_cost: Annotated[UnitPrice, Field(ge=0)]
+    unit_cost: NonNegativeUnitPrice
 
 
 class CreatePurchaseOrder(_PurchaseOrderCommand):

@@ -10,12 +10,12 @@ from pydantic import Field, StringConstraints
 
 from api.category.commands import Reason
 from api.command import Command
-from warehouse.events.event import Amount
+from warehouse.events.event import Amount, PositiveAmount
 from warehouse.events.orders import LineQuantity
 from warehouse.events.receivables import InvoiceLine, PaymentMethod
 from warehouse.ids import named
 
-Positive = Annotated[Amount, Field(gt=0)]
+Positive = PositiveAmount
 Reference = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from warehouse.events.digits import Digits
 
@@ -26,12 +26,18 @@ class Personal:
     in_books: bool = False
 
 
-Amount = Annotated[Decimal, Digits(18, 2, is_padded=True)]
+_MONEY, _PIECE, _FRACTION = Digits(18, 2, is_padded=True), Digits(18, 4), Digits(9, 6)
+Amount = Annotated[Decimal, _MONEY]
 """Money in the document's currency, two places."""
-UnitPrice = Annotated[Decimal, Digits(18, 4)]
+NonNegativeAmount = Annotated[Decimal, Field(ge=0), _MONEY]
+PositiveAmount = Annotated[Decimal, Field(gt=0), _MONEY]
+UnitPrice = Annotated[Decimal, _PIECE]
 """Money per piece, up to four places."""
-Rate = Annotated[Decimal, Digits(9, 6)]
+NonNegativeUnitPrice = Annotated[Decimal, Field(ge=0), _PIECE]
+Rate = Annotated[Decimal, _FRACTION]
 """A fraction: 0.05 is five percent."""
+Share = Annotated[Decimal, Field(ge=0, lt=1), _FRACTION]
+"""A rate of something, less than all of it: a discount, a tax."""
 PersonalText = Annotated[str, Personal()]
 """Text about a living person."""
 
