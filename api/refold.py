@@ -115,7 +115,8 @@ _ONE_STREAM: LiteralString = f"""{_COLUMNS}
 def _refolded(connection: Connection, condition: LiteralString, values: tuple[Any, ...]) -> Generator[Refolded]:
     query = f"{_EVENTS}{condition} order by aggregate_id, version"
     with closing(streamed(connection, "events", query, values, _Row)) as rows:
-        folded = (_folded(facts) for _, facts in groupby(rows, key=attrgetter("aggregate_id.int")))
+        streams = groupby(rows, key=attrgetter("aggregate_id.int"))  # a UUID would compare itself in Python
+        folded = (_folded(facts) for _, facts in streams)
         while batch := list(islice(folded, REVEALED_TOGETHER)):
             yield from _with_claims(connection, batch)
 

@@ -10,7 +10,7 @@ import polars as pl
 from duckdb import DuckDBPyConnection
 from pydantic import ValidationError
 
-from assets.pages import Run, reading_ahead
+from assets.pages import Batch, reading_ahead
 from warehouse.events.event import Event
 from warehouse.events.upcasts import UPCASTS, Step, upcast
 from warehouse.lake.shapes import FactTable, fact_table
@@ -72,11 +72,11 @@ def load(
     counts: dict[str, int] = {}
     highest = 0
     source = "jovey.history" if seen == BEGINNING else "jovey.events"  # what is new was never removed
-    with reading_ahead(connection, source, _condition(seen, until, only)) as runs:
-        for run in runs:
-            _append(connection, vocabulary, _class(vocabulary, run), run)
-            counts[run.event_type] = counts.get(run.event_type, 0) + run.rows.num_rows
-            highest = max(highest, run.highest)
+    with reading_ahead(connection, source, _condition(seen, until, only)) as batches:
+        for batch in batches:
+            _append(connection, vocabulary, _class(vocabulary, batch), batch)
+            counts[batch.event_type] = counts.get(batch.event_type, 0) + batch.rows.num_rows
+            highest = max(highest, batch.highest)
     return Loaded(counts, highest)
 
 
@@ -88,31 +88,33 @@ def _condition(seen: Snapshot, until: Snapshot, only: frozenset[str] | None) -> 
     return f"{condition} and event_type in ({listed})"
 
 
-def _class(vocabulary: Vocabulary, run: Run) -> type[Event]:
-    """The run's class; refuses types and versions that this code is too old for."""
-    event = vocabulary.events.get(run.event_type)
-    if event is None or run.version > event.schema_version:
-        raise UnknownFact(f"The log holds {run.event_type} of version {run.version}, unknown to this code: update it.")
+def _class(vocabulary: Vocabulary, batch: Batch) -> type[Event]:
+    """The batch's class; refuses types and versions that this code is too old for."""
+    event = vocabulary.events.get(batch.event_type)
+    if event is None or batch.schema_version > event.schema_version:
+        raise UnknownFact(
+            f"The log holds {batch.event_type} of version {batch.schema_version}, unknown to this code: update it."
+        )
     return event
 
 
-def _append(connection: DuckDBPyConnection, vocabulary: Vocabulary, event: type[Event], run: Run) -> None:
-    """Insert a run; what is of an old version, or does not fit at once, is lifted in Python."""
+def _append(connection: DuckDBPyConnection, vocabulary: Vocabulary, event: type[Event], batch: Batch) -> None:
+    """Insert a batch; what is of an old version, or does not fit at once, is lifted in Python."""
     table = fact_table(event)
-    connection.register("run", run.rows)
+    connection.register("batch", batch.rows)
     misfits: list[tuple[int, int, str]] = []
-    if run.version < event.schema_version:
-        misfits = connection.execute("select position, schema_version, data from temp.run").fetchall()
+    if batch.schema_version < event.schema_version:
+        misfits = connection.execute("select position, schema_version, data from temp.batch").fetchall()
     else:
-        fitting = f"from ({table.shaped('temp.run')}) where fits"
+        fitting = f"from ({table.shaped('temp.batch')}) where fits"
         row = connection.execute(f"insert into facts.{table.name} by name select * exclude (fits) {fitting}").fetchone()
-        if row != (run.rows.num_rows,):
+        if row != (batch.rows.num_rows,):
             misfits = connection.execute(f"""
-                select position, schema_version, data from temp.run
+                select position, schema_version, data from temp.batch
                 where position not in (select position {fitting})""").fetchall()
     if misfits:
         _append_lifted(connection, vocabulary, event, misfits)
-    connection.unregister("run")
+    connection.unregister("batch")
 
 
 def _append_lifted(
@@ -124,7 +126,7 @@ def _append_lifted(
     connection.register("lift", pl.DataFrame({"position": positions, "data": payloads}).to_arrow())
     connection.execute("""
         create or replace temp table lifted as
-        select run.* replace (lift.data as data) from temp.run as run join lift using (position)""")
+        select batch.* replace (lift.data as data) from temp.batch as batch join lift using (position)""")
     connection.unregister("lift")
     connection.execute(f"create or replace temp table shaped as {table.shaped('temp.lifted')}")
     row = connection.execute("select min(position) from temp.shaped where not fits").fetchone()

@@ -1,23 +1,24 @@
-"""The log page by page, as Arrow, in runs of one class; the next page is read while this one is written."""
+"""The log page by page, as Arrow, in batches of one class; the next page is read while this one is written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset  # DuckDB looks for it at each table it is handed, 1 ms when nobody has loaded it
 from duckdb import DuckDBPyConnection
 
-PAGE_ROWS_MAX = 122_880
-"""A row group of DuckDB's, some 75 MB: little is left to write when the last one has come."""
-PAGE_BYTES_MAX = 128 * 1024 * 1024
-"""Where events are large, the next page has fewer of them."""
-RUN_BYTES_MIN = 8 * 1024 * 1024
-"""A run is a file, and writing one takes 5 ms whatever is in it: smaller ones wait for more of their class."""
+PAGE_ROWS = 122_880
+"""A row group of DuckDB's, some 60 MB; three are at work at a time. Large events are few among many small ones."""
+BATCH_BYTES_MIN = 8 * 1024 * 1024
+"""A batch is a file, and writing one takes 5 ms whatever is in it: smaller ones wait for more of their class."""
+WAITING_BYTES_MAX = 256 * 1024 * 1024
+"""When so much waits, all of it is written."""
 _SETTINGS = {
     "threads": "1",
     "arrow_lossless_conversion": "true",  # a UUID as sixteen bytes, not as text
@@ -30,52 +31,69 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """Events of one class in one version, in the log's order; `rows` has the log's columns, `data` as text."""
+class Batch:
+    """Events of one class in one of its versions, by position; `rows` has the log's columns, `data` as JSON text."""
 
     event_type: str
-    version: int
+    schema_version: int
     rows: pa.Table
 
     @property
     def highest(self) -> int:
-        """Position of its last event."""
-        return int(self.rows["position"][-1].as_py())
+        """The greatest position in it."""
+        return int(pc.max(self.rows["position"]).as_py())
 
 
 @contextmanager
-def reading_ahead(connection: DuckDBPyConnection, source: str, condition: str) -> Iterator[Iterator[Run]]:
-    """The events of the attached log's `source` where `condition` holds, in runs; a thread reads the next page.
+def reading_ahead(connection: DuckDBPyConnection, source: str, condition: str) -> Iterator[Iterator[Batch]]:
+    """The events of the attached log's `source` where `condition` holds, in batches; a thread reads the next page.
 
     Meanwhile DuckDB has no threads but its callers': its own would wait for each other by spinning, on the processor
-    that PostgreSQL needs to write the page.
+    that PostgreSQL needs to write the page. After an error the connection keeps that setting and is to be closed.
     """
-    for name, value in _SETTINGS.items():
-        connection.execute(f"set {name} = {value}")
+    asked = ", ".join(f"current_setting('{name}')" for name in _SETTINGS)
+    before = connection.execute(f"select {asked}").fetchone()
+    assert before is not None
+    _set(connection, _SETTINGS)
     with connection.cursor() as cursor, ThreadPoolExecutor(1, "pages") as reader:
         yield _gathered(_ahead(reader, _pages(cursor, source, condition)))
-    for name in _SETTINGS:
-        connection.execute(f"reset {name}")
+    _set(connection, dict(zip(_SETTINGS, before, strict=True)))
 
 
-def _gathered(pages: Iterator[pa.Table]) -> Iterator[Run]:
-    """The pages' runs; small ones are put together."""
+def _set(connection: DuckDBPyConnection, values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        connection.execute(f"set {name} = {value}")
+
+
+def _gathered(pages: Iterator[pa.Table]) -> Iterator[Batch]:
+    """The pages' batches; small ones are put together."""
     waiting: dict[tuple[str, int], list[pa.Table]] = {}
     for page in pages:
         for kind, rows in _by_class(page):
             waiting.setdefault(kind, []).append(rows)
-            if sum(one.nbytes for one in waiting[kind]) >= RUN_BYTES_MIN:
-                yield Run(*kind, pa.concat_tables(waiting.pop(kind)))
+            if _bytes(waiting[kind]) >= BATCH_BYTES_MIN:
+                yield Batch(*kind, pa.concat_tables(waiting.pop(kind)))
+        if sum(map(_bytes, waiting.values())) >= WAITING_BYTES_MAX:
+            yield from _all(waiting)
+            waiting = {}
+    yield from _all(waiting)
+
+
+def _all(waiting: Mapping[tuple[str, int], list[pa.Table]]) -> Iterator[Batch]:
     for kind, parts in waiting.items():
-        yield Run(*kind, pa.concat_tables(parts))
+        yield Batch(*kind, pa.concat_tables(parts))
+
+
+def _bytes(parts: Iterable[pa.Table]) -> int:
+    return sum(one.nbytes for one in parts)
 
 
 def _by_class(page: pa.Table) -> Iterator[tuple[tuple[str, int], pa.Table]]:
     """The page's rows of each class and version, copied, so that what waits keeps no page."""
     kinds = pl.DataFrame(page.select(["event_type", "schema_version"])).with_row_index("row")
     classes = kinds.group_by("event_type", "schema_version", maintain_order=True).agg("row")
-    for event_type, version, rows in zip(*classes.get_columns(), strict=True):
-        yield (event_type, version), page.take(rows.to_arrow())
+    for event_type, schema_version, rows in zip(*classes.get_columns(), strict=True):
+        yield (event_type, schema_version), page.take(rows.to_arrow())
 
 
 def _ahead(reader: ThreadPoolExecutor, pages: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -86,15 +104,7 @@ def _ahead(reader: ThreadPoolExecutor, pages: Iterator[pa.Table]) -> Iterator[pa
 
 
 def _pages(cursor: DuckDBPyConnection, source: str, condition: str) -> Iterator[pa.Table]:
-    """Some of the log's rows after others, by position; no page is empty. The first is short: all wait for it."""
-    last, limit = 0, max(1, PAGE_ROWS_MAX // 4)
-    while True:
-        page = f"{condition} and position > {last} order by position limit {limit}"
-        query = f"select {_COLUMNS} from {source} where {page}"
-        rows = cursor.execute(f"from postgres_query('log', $query${query}$query$)").to_arrow_table()
-        if rows.num_rows:
-            yield rows
-        if rows.num_rows < limit:
-            return
-        last = rows["position"][-1].as_py()
-        limit = max(1, min(PAGE_ROWS_MAX, 2 * limit, PAGE_BYTES_MAX * rows.num_rows // rows.nbytes))
+    """The log's rows by position, some after others, as PostgreSQL sends them."""
+    query = f"select {_COLUMNS} from {source} where {condition} order by position"
+    sent = cursor.execute(f"from postgres_query('log', $query${query}$query$)").to_arrow_reader(PAGE_ROWS)
+    yield from (pa.Table.from_batches([page]) for page in sent)

@@ -84,7 +84,7 @@ def found_lake(bench: Bench) -> float:
 
 
 def load_rate(bench: Bench) -> float:
-    """Events a second from the log's beginning into the lake's facts, attaching and committing included."""
+    """Events a second from the whole log into a founded lake's facts, opening it and committing included."""
     seconds, found = _timed(partial(_refresh, bench))
     return found.loaded / seconds
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def test_its_copy_is_the_one_that_dataclasses_make(kind):
         assert copy == dataclasses.replace(state, **changes)
         assert type(copy) is kind
     assert state == kind(**{name: f"{name} before" for name in names})
+
+
+@pytest.mark.parametrize("kind", _classes())
+def test_it_holds_nothing_but_its_fields(kind):
+    """What it computed once, or made of its fields when it began, would go into the copy as it was."""
+    assert not inspect.getmembers(kind, lambda one: isinstance(one, cached_property))
+    assert not hasattr(kind, "__post_init__")
+    assert all(one.init for one in dataclasses.fields(kind))
 
 
 def test_every_kind_of_stream_is_among_them():

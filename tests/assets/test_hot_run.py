@@ -235,14 +235,6 @@ def test_a_payload_that_cannot_be_read_is_named_and_nothing_of_its_cut_is_taken(
     assert quarry.read(f"select count(*) from {FOUND}") == [(0,)]
 
 
-def test_a_log_longer_than_a_page_is_read_whole(quarry, monkeypatch):
-    monkeypatch.setattr("assets.pages.PAGE_ROWS_MAX", 10)
-    quarry.happens("a", *(StoneFound(weight=n) for n in range(1, 31)))
-    quarry.happens("b", *(StoneLost() for _ in range(5)))
-    assert quarry.refresh().loaded == 35
-    assert quarry.read(f"select count(*), sum(weight), count(distinct position) from {FOUND}") == [(30, 465, 30)]
-
-
 def test_the_lake_is_not_continued_from_another_log(quarry):
     quarry.refresh()
     quarry.happens("a", StoneFound(weight=1))

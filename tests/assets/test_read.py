@@ -124,6 +124,8 @@ def test_the_door_asks_before_it_opens(works, reader):
         "copy (select 1) to '/tmp/x'",
         "set enable_external_access = true",
         "attach 'x'",
+        "load '/tmp/x.duckdb_extension'",
+        "install httpfs",
     ],
 )
 def test_the_connection_behind_the_door_reaches_no_file_either(filled, sql):

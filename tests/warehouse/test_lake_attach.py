@@ -19,5 +19,6 @@ def test_one_that_nobody_signed_is_refused_where_signatures_are_looked_at(tmp_pa
     content = bytearray(extension_file("ducklake").read_bytes())
     content[len(content) // 2] ^= 1
     changed.write_bytes(content)
-    with duckdb.connect(config={"allow_unsigned_extensions": "false"}) as connection, pytest.raises(duckdb.Error):
+    refused = pytest.raises(duckdb.Error, match="signature")
+    with duckdb.connect(config={"allow_unsigned_extensions": "false"}) as connection, refused:
         connection.execute(f"load '{changed}'")
