@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from assets.facts import Vocabulary
 from warehouse.events.orders import OrderHeld
 from warehouse.events.receivables import AccountHeld
 from warehouse.ids import new_id
-from warehouse.lake.attach import LakeBusy, LakeMissing, open_reader, writing
+from warehouse.lake.attach import LakeBusy, LakeMissing, extension_file, open_reader, writing
 from warehouse.lake.keep import keep
 from warehouse.lake.read import EVERYTHING, NotYours, Reader, refuse_foreign
 from warehouse.lake.statement import NotASelect
@@ -124,13 +125,19 @@ def test_the_door_asks_before_it_opens(works, reader):
         "copy (select 1) to '/tmp/x'",
         "set enable_external_access = true",
         "attach 'x'",
-        "load '/tmp/x.duckdb_extension'",
-        "install httpfs",
     ],
 )
 def test_the_connection_behind_the_door_reaches_no_file_either(filled, sql):
     with open_reader(filled.database, filled.settings) as connection, pytest.raises(duckdb.Error):
         connection.execute(sql)
+
+
+@pytest.mark.parametrize("loading", ["load", "install"])
+def test_the_connection_behind_the_door_takes_no_extension_in(filled, tmp_path, loading):
+    """Not even a sound one, under a name that is not loaded yet."""
+    sound = shutil.copy(extension_file("ducklake"), tmp_path / "other.duckdb_extension")
+    with open_reader(filled.database, filled.settings) as connection, pytest.raises(duckdb.Error, match="disabled"):
+        connection.execute(f"{loading} '{sound}'")
 
 
 def test_the_connection_behind_the_door_cannot_write(filled):
