@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from assets.lake import Lake
+from orchestration import cli
 from warehouse.postgres import Database
-from warehouse.settings import Settings
+from warehouse.settings import Settings, settings
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Said]
 
 
 @pytest.fixture
@@ -25,3 +38,23 @@ def filled(outside: Settings, made_once: Callable[..., Any]) -> Settings:
     """Settings of a house whose lake has its tables."""
     made_once("tables", lambda: Lake.of(outside).refresh())
     return outside
+
+
+@pytest.fixture
+def jovey(outside: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """The command as its operator types it, in this process; test_cli.py starts the installed one."""
+    monkeypatch.setenv("JOVEY_HOME", str(outside.home))
+    monkeypatch.setenv("DATABASE_URL", str(outside.database_url))
+    monkeypatch.setenv("COLUMNS", "200")
+    settings.cache_clear()
+
+    def run(*words: str) -> Said:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["jovey", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert isinstance(ended.value.code, int | None)
+        return Said(ended.value.code or 0, *capsys.readouterr())
+
+    yield run
+    settings.cache_clear()

@@ -370,39 +370,34 @@ def test_the_desk_s_checks_say_what_they_cannot_look_at(company, database):
     engine.dispose()
 
 
-def jovey(settings, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "jovey"), *words]
-    return subprocess.run(command, env=environment(settings), capture_output=True, text=True, check=False)
-
-
 def environment(settings) -> dict[str, str]:
     own = {"JOVEY_HOME": str(settings.home), "DATABASE_URL": settings.database_url or "", "COLUMNS": "200"}
     return os.environ | own
 
 
-def test_the_commands(company):
-    young = jovey(company.settings, "retire", "--before", BEFORE.isoformat(), "--yes")
+def test_the_commands(company, jovey):
+    young = jovey("retire", "--before", BEFORE.isoformat(), "--yes")
     assert (young.returncode, "stay for 7 years" in young.stderr) == (2, True)
-    assert jovey(company.settings, "retire", "--before", "2001-01-01").stdout == "Nothing to remove.\n"
-    assert jovey(company.settings, "unpack").stdout == "0 removed events are unpacked.\n"
-    assert jovey(company.settings, "pack").stdout == "Nothing is unpacked.\n"
+    assert jovey("retire", "--before", "2001-01-01").stdout == "Nothing to remove.\n"
+    assert jovey("unpack").stdout == "0 removed events are unpacked.\n"
+    assert jovey("pack").stdout == "Nothing is unpacked.\n"
 
 
-def test_the_command_says_what_would_go_and_the_database_has_the_last_word(outside, database):
+def test_the_command_says_what_would_go_and_the_database_has_the_last_word(outside, database, jovey):
     """Sealed long ago by a clock that was wrong: the events themselves are young."""
     made = Company(outside, database)
     made.does(BEGINNING)
     seal_log(outside, datetime(2010, 3, 2, tzinfo=UTC))
     archive_log(outside, date(2011, 1, 1))
-    said = jovey(outside, "retire", "--before", "2011-01-01").stdout
+    said = jovey("retire", "--before", "2011-01-01").stdout
     assert "Seal 1 of 2010-03-02: 4 events, events-00000001-00000001.parquet" in said
     assert "Nothing was removed" in said
-    refused = jovey(outside, "retire", "--before", "2011-01-01", "--yes")
+    refused = jovey("retire", "--before", "2011-01-01", "--yes")
     assert (refused.returncode, "holds what is younger than" in refused.stderr) == (2, True)
     assert made.rows("select count(*) from jovey.events") == [(4,)]
 
 
-def test_the_command_removes_what_is_old_enough(outside, database, engine):
+def test_the_command_removes_what_is_old_enough(outside, database, engine, jovey):
     made = Company(outside, database)
     made.does(BEGINNING)
     made.does(PRICES[0])
@@ -414,7 +409,7 @@ def test_the_command_removes_what_is_old_enough(outside, database, engine):
     seal_log(outside, datetime(2010, 3, 2, tzinfo=UTC))
     archive_log(outside, date(2011, 1, 1))
     refresh(database, outside)
-    removed = jovey(outside, "retire", "--before", "2011-01-01", "--yes")
+    removed = jovey("retire", "--before", "2011-01-01", "--yes")
     assert (removed.returncode, removed.stderr) == (0, "")
     assert removed.stdout == "Seal 1: 3 events removed, 4 stay; events-00000001-00000001.parquet\n"
     assert made.rows("select count(*) from jovey.events") == [(4,)]

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -30,7 +26,6 @@ from warehouse.lake.attach import open_log, open_reader
 from warehouse.lake.shapes import fact_table
 from warehouse.log.seal_journal import journal_file, remembered
 from warehouse.log.seal_key import key_file
-from warehouse.postgres import Database
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 STORY = (
@@ -136,20 +131,14 @@ def test_dagster_seals_by_the_hour(company):
     assert [one.events for one in remembered(journal_file(company))] == [2]
 
 
-def jovey(settings, database: Database, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "jovey"), *words]
-    own = {"JOVEY_HOME": str(settings.home), "DATABASE_URL": settings.database_url or "", "COLUMNS": "200"}
-    return subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=False)
-
-
-def test_the_command_seals_proves_and_archives(company, database, engine):
+def test_the_command_seals_proves_and_archives(company, jovey, engine):
     with engine.connect() as connection:
         (first, *_) = connection.execute(text("select id from jovey.events order by position")).scalars()
-    sealed = jovey(company, database, "seal")
+    sealed = jovey("seal")
     assert sealed.stdout.startswith("Seal 1: 2 events, "), sealed.stderr
-    assert jovey(company, database, "seal", "key").stdout.strip() == public_key(company)
-    proof = json.loads(jovey(company, database, "seal", "prove", str(first)).stdout)
+    assert jovey("seal", "key").stdout.strip() == public_key(company)
+    proof = json.loads(jovey("seal", "prove", str(first)).stdout)
     assert proof == json.loads(proof_of(company, first))
     tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
-    archived = jovey(company, database, "archive", "--before", tomorrow)
+    archived = jovey("archive", "--before", tomorrow)
     assert "events-00000001-00000001.parquet: 2 events" in archived.stdout, archived.stderr
