@@ -19,7 +19,7 @@ from warehouse.settings import Settings
 from warehouse.vault import MasterKey
 
 _OLDEST_VERSION = 15  # pg_snapshot, MERGE and pg_control_checkpoint() for ordinary roles
-_CONNECT_SECONDS_MAX = 5
+_CONNECT_SECONDS_MAX = 10  # a machine that stands still for some seconds is no dead server
 _MAINTENANCE = "postgres"  # the database every server has, to create others from
 _REASONS = {
     "password authentication failed": "refuses this user and password; check both in DATABASE_URL",

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from assets.lake import Lake
 from orchestration import up
 from orchestration.doctor import doctor, findings
 from warehouse.log.migrate import newest_revision
@@ -23,18 +22,16 @@ def said(settings: Settings) -> dict[str, tuple[bool, str]]:
     return {finding.what: (finding.is_well, finding.said) for finding in findings(settings)}
 
 
-def test_a_healthy_house_is_shown_whole(outside: Settings):
-    Lake.of(outside).refresh()
+def test_a_healthy_house_is_shown_whole(filled: Settings):
     console = Console(record=True, width=120)
-    assert doctor(outside, console)
+    assert doctor(filled, console)
     shown = console.export_text()
     for what in ("Python", "Disk", "API port", "Dagster port", "Database", "Migrations", "Lake", "tables in"):
         assert what in shown
 
 
-def test_each_reader_of_the_log_is_shown_with_its_distance(outside: Settings, database: Database):
-    Lake.of(outside).refresh()
-    assert said(outside)["Reader lake"] == (True, "at the head")
+def test_each_reader_of_the_log_is_shown_with_its_distance(filled: Settings, database: Database):
+    assert said(filled)["Reader lake"] == (True, "at the head")
     with psycopg.connect(database.libpq(), autocommit=True) as connection:
         for sku in ("JP-1", "JP-2"):
             connection.execute(
@@ -44,7 +41,7 @@ def test_each_reader_of_the_log_is_shown_with_its_distance(outside: Settings, da
                      now() - interval '90 s', now(), uuidv7(), uuidv7(), jsonb_build_object('sku', %s::text)""",
                 [sku],
             )
-    is_well, distance = said(outside)["Reader lake"]
+    is_well, distance = said(filled)["Reader lake"]
     assert is_well
     assert distance.startswith("2 events behind, the oldest waits for 9")
 
@@ -55,11 +52,10 @@ def test_a_lake_that_nothing_has_filled_yet_is_no_illness(outside: Settings):
     assert "empty" in what
 
 
-def test_a_lake_that_cannot_be_opened_is_named(outside: Settings, database: Database):
-    Lake.of(outside).refresh()
+def test_a_lake_that_cannot_be_opened_is_named(filled: Settings, database: Database):
     with psycopg.connect(database.libpq(), autocommit=True) as connection:
         connection.execute("revoke usage on schema lake from jovey_lake_read")
-    is_well, what = said(outside)["Lake"]
+    is_well, what = said(filled)["Lake"]
     assert not is_well
     assert what.startswith("cannot be opened: ")
 

@@ -17,7 +17,9 @@ from api.category.commands import ChangePrice, CreateProduct, product_id
 from api.handle import Request, handle_all
 from api.rules import Rules
 from assets.facts import known
+from assets.hot_run import refresh
 from assets.lake import Lake
+from assets.sql import Graph
 from orchestration.definitions import build_defs
 from orchestration.sealing import LogReport, archive_log, examine_log, proof_of, public_key, seal_log, show_log
 from orchestration.verify import verify
@@ -109,7 +111,7 @@ def test_what_is_sealed_before_midnight_of_the_company_is_archived(company):
 
 
 def test_a_file_of_the_archive_gives_the_facts_that_the_log_gives(company, database):
-    Lake.of(company).refresh()
+    refresh(database, company, graph=Graph((), ()))
     seal_log(company, NOW)
     (file,) = archive_log(company, date(2026, 3, 3))
     for event_type in ("product.created", "product.price_updated"):
