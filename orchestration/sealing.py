@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from warehouse.lake.archive import File, Misfiled, archive, examine_archive, holders
 from warehouse.log import seal_journal
+from warehouse.log.guards import breaches
 from warehouse.log.migrate import migrate
 from warehouse.log.removal import Removal
 from warehouse.log.seal import Seal, stored_seals
@@ -31,16 +32,22 @@ from warehouse.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class LogReport:
-    """What the seals say of the log, and of the files that were copied from it."""
+    """What the seals say of the log, and of the files that were copied from it; and which of its guards are down."""
 
     log: Examined
     archived: int
     misfiled: tuple[Misfiled, ...]
+    breaches: tuple[str, ...]
+
+    @property
+    def is_as_sealed(self) -> bool:
+        """Whether every sealed event is what and where it was, in the log and in the archive."""
+        return not self.log.faults and not self.misfiled
 
     @property
     def is_sound(self) -> bool:
-        """Whether every sealed event is what and where it was, in the log and in the archive."""
-        return not self.log.faults and not self.misfiled
+        """Whether it is as it was sealed, and every guard in its place."""
+        return self.is_as_sealed and not self.breaches
 
 
 def seal_log(settings: Settings, now: datetime) -> Seal | None:
@@ -88,8 +95,9 @@ def examined(database: Database, settings: Settings) -> LogReport:
     remembered = seal_journal.remembered(seal_journal.journal_file(settings))
     with _reading(database) as connection:
         found = examine_seals(connection, trusted, remembered)
+        down = tuple(breaches(connection))
     archived, misfiled = examine_archive(settings, found.chain, trusted)
-    return LogReport(found, archived, (*misfiled, *_missing(settings, found.removals)))
+    return LogReport(found, archived, (*misfiled, *_missing(settings, found.removals)), down)
 
 
 def _missing(settings: Settings, removals: Sequence[Removal]) -> Iterator[Misfiled]:
@@ -107,15 +115,16 @@ def show_log(console: Console, report: LogReport) -> None:
     """Print the report: a row for each fault, and what was compared."""
     log = report.log
     if not report.is_sound:
-        table = Table("where", "event", "position", "what", title="Not as it was sealed")
+        table = Table("where", "event", "position", "what", title="Not as it should be")
         for row in rows(report):
             table.add_row(*row)
         console.print(table)
+    if not report.is_as_sealed:
         console.print("Keep this database as it is, and compare it with a backup.")
     if log.newest is None:
         console.print(f"The log was never sealed: {log.unsealed:,} events could be changed unseen (jovey seal).")
         return
-    verdict = "as they were sealed" if report.is_sound else "NOT all as they were sealed"
+    verdict = "as they were sealed" if report.is_as_sealed else "NOT all as they were sealed"
     console.print(
         f"{log.events:,} events under {len(log.chain):,} seals are {verdict}; {log.unsealed:,} wait for the next seal, "
         f"{report.archived:,} are archived too."
@@ -134,6 +143,8 @@ def rows(report: LogReport) -> Iterator[tuple[str, str, str, str]]:
         yield f"seal {fault.seal}", str(fault.event_id or ""), place, fault.what
     for misfiled in report.misfiled:
         yield misfiled.file, "", "", misfiled.what
+    for breach in report.breaches:
+        yield "guards", "", "", breach
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from warehouse.events.vocabulary import VOCABULARY
 from warehouse.lake.attach import LakeMissing
 from warehouse.lake.proofs import PROOFS
 from warehouse.lake.read import EVERYTHING, Answer, Reader
+from warehouse.log.guards import breaches
 from warehouse.log.position import Snapshot, decode
 from warehouse.log.seal_journal import journal_file, remembered
 from warehouse.log.seal_key import trusted_keys
@@ -69,7 +70,7 @@ def checks(settings: Settings, lake: Reader) -> tuple[Check, ...]:
     return (
         Check("ledgers", "Sums of the books, added up anew from their movements, agree.", partial(_sums, lake)),
         Check("lake", "The lake holds every event up to its cut, each once.", partial(_lake, lake)),
-        Check("seals", "Every sealed event is what and where it was; no seal is missing.", partial(_seals, settings)),
+        Check("seals", "Every sealed event is what and where it was; its guards are awake.", partial(_seals, settings)),
         Check("states", "Every folded state, and every natural key, is what its events say.", _states),
     )  # fmt: skip
 
@@ -91,6 +92,7 @@ def _seals(settings: Settings, connection: Connection) -> Iterator[int | str]:
     for fault in found.faults:
         event = f", event {fault.event_id}" if fault.event_id else ""
         yield f"Seal {fault.seal}{event}: {fault.what}."
+    yield from (f"Guards: {breach}." for breach in breaches(connection))
 
 
 def _lake(lake: Reader, connection: Connection) -> Iterator[int | str]:

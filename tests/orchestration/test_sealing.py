@@ -80,7 +80,7 @@ def test_verify_tells_the_changed_event_even_when_it_cannot_be_folded_any_more(c
     with pytest.raises(Exception, match="price_updated"):
         verify(company)
     said = capsys.readouterr().out
-    for word in ("Not as it was sealed", "changed: data", "NOT all as they were sealed"):
+    for word in ("Not as it should be", "changed: data", "NOT all as they were sealed"):
         assert word in said
 
 
@@ -93,6 +93,17 @@ def test_a_file_of_the_archive_that_was_changed_is_told(company):
     report = examine_log(company)
     assert not report.is_sound
     assert file.path.name in told(report)
+
+
+def test_a_guard_that_sleeps_is_told_while_everything_is_still_as_it_was_sealed(company, tamper):
+    seal_log(company, NOW)
+    tamper("alter table jovey.events enable always trigger events_removal")
+    report = examine_log(company)
+    assert (report.is_as_sealed, report.is_sound) == (True, False)
+    said = told(report)
+    assert "alter table jovey.events enable always trigger events_append_only" in said
+    assert "2 events under 1 seals are as they were sealed" in said
+    assert "compare it with a backup" not in said
 
 
 def test_seals_that_are_gone_with_their_tables_are_missed(company, tamper):

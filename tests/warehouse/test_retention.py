@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from warehouse.log.append import sqlstate
+from warehouse.log.guards import breaches
 from warehouse.log.removal import RetentionBusy, alone, guard, retire_seal, stored_removals
 from warehouse.log.seal_key import SealKey
 from warehouse.log.sealing import seal
@@ -282,6 +283,12 @@ def test_nothing_is_removed_before_the_log_looks_for_second_writings(log):
     with log.owner.begin() as connection:
         guard(connection)
     assert log.retire(sealed).removed == 1
+    with log.owner.begin() as connection:
+        assert list(breaches(connection)) == []
+        connection.execute(text("alter table jovey.events disable trigger events_written_once"))
+        assert list(breaches(connection)) == [
+            "trigger events_written_once sleeps: alter table jovey.events enable always trigger events_written_once"
+        ]
 
 
 def test_appends_do_not_wait_for_a_removal(log):
