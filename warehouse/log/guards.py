@@ -38,8 +38,9 @@ def breaches(connection: Connection) -> Iterator[str]:
 
 
 def _has_removals(connection: Connection) -> bool:
-    is_there = connection.execute(text("select to_regclass('jovey.removals') is not null")).scalar_one()
-    return is_there and connection.execute(text("select exists (select from jovey.removals)")).scalar_one()
+    if not connection.execute(text("select to_regclass('jovey.removals') is not null")).scalar_one():
+        return False
+    return bool(connection.execute(text("select exists (select from jovey.removals)")).scalar_one())
 
 
 _TABLES = {"tables": list(GUARDS)}
