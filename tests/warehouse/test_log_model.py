@@ -132,13 +132,13 @@ class Writer:
 class Log(RuleBasedStateMachine):
     """Two writers with streams of their own, and a reader that cuts; each example begins with empty streams."""
 
-    def __init__(self, writers: Engine, reader: Engine, cuts: list[Cut], outcomes: set[str]) -> None:
+    def __init__(self, writers: list[Connection], reader: Engine, cuts: list[Cut], outcomes: set[str]) -> None:
         super().__init__()
         self.outcomes = outcomes
         self.reader = reader
         self.writers = [
-            Writer(writers.connect(), tuple(Ref("product", number()) for _ in range(STREAMS_EACH)), Model())
-            for _ in range(2)
+            Writer(connection, tuple(Ref("product", number()) for _ in range(STREAMS_EACH)), Model())
+            for connection in writers
         ]
         self.committed: list[Model] = [Model(), Model()]
         self.order: list[UUID] = []  # of positions
@@ -228,9 +228,8 @@ class Log(RuleBasedStateMachine):
         for who, writer in enumerate(self.writers):
             self._give_up(who)
             compare(writer, self.committed[who])
+            writer.connection.rollback()
         self._cut_and_read()
-        for writer in self.writers:
-            writer.connection.close()
 
 
 def append_to_log(writer: Writer, call: Call):
@@ -279,21 +278,22 @@ def pairs(events: list[Recorded[ProductDeactivated]]) -> Iterator[tuple[Recorded
 
 
 @pytest.fixture
-def engines(scratch) -> Iterator[tuple[Engine, Engine]]:
-    """A writer's and a reader's."""
+def people(scratch) -> Iterator[tuple[list[Connection], Engine]]:
+    """Two writers' connections, and a reader's engine."""
     writers, reader = scratch.engine("jovey_append"), scratch.engine("jovey_tail", pool_size=1)
-    yield writers, reader
+    with writers.connect() as first, writers.connect() as second:
+        yield [first, second], reader
     writers.dispose()
     reader.dispose()
 
 
 @pytest.mark.timeout(600)  # seconds on a quiet machine, minutes beside much other work
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_log_and_its_model_answer_alike(engines, part):
+def test_the_log_and_its_model_answer_alike(people, part):
     outcomes: set[str] = set()
-    cuts = [take_cut(engines[1], "model", None)]
+    cuts = [take_cut(people[1], "model", None)]
     run_state_machine_as_test(
-        seed(random.getrandbits(32) * PARTS + part)(lambda: Log(*engines, cuts, outcomes)),
+        seed(random.getrandbits(32) * PARTS + part)(lambda: Log(*people, cuts, outcomes)),
         settings=settings(max_examples=EXAMPLES // PARTS, stateful_step_count=STEPS, deadline=None, database=None),
     )
     assert outcomes == {"appended", "duplicate", VERSION_CONFLICT, ID_REUSED, ANSWERED_BEFORE, CLAIMED}
