@@ -79,6 +79,15 @@ def test_captions_which_streamlit_mixes_from_ink_and_paper_are_readable(ground: 
     assert contrast(_mixed(ground.ink, ground.paper, 0.6), ground.paper) >= 4.5
 
 
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_captions_are_readable_on_the_sidebar_and_what_opens_from_it(mode: str):
+    theme = CONFIG["theme"][mode]
+    side = theme["sidebar"]
+    ink = side.get("textColor", theme["textColor"])
+    for ground in (side["backgroundColor"], side["secondaryBackgroundColor"]):
+        assert contrast(_mixed(ink, ground, 0.6), ground) >= 4.5, ground
+
+
 def _mixed(one: str, other: str, share: float) -> str:
     parts = [(int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
     return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in parts)
