@@ -342,14 +342,17 @@ class _Unit:
         gained: list[Claim] = []
         lost: list[Claim] = []
         for held in changed:
-            before, after = set(held.stream.claims(held.before)), set(held.stream.claims(held.now))
-            gained += [self._claim(held, *one) for one in after - before]
-            lost += [self._claim(held, *one) for one in before - after]
+            before, after = self._claimed(held, held.before), self._claimed(held, held.now)
+            gained += after - before
+            lost += before - after
         return gained, lost
 
-    def _claim(self, held: _Held, scope: str, key: str) -> Claim:
-        kept = claim_key(self._connection, scope, key) if held.stream.has_personal_claims else key
-        return Claim(scope, kept, held.ref.id)
+    def _claimed(self, held: _Held, state: Any) -> set[Claim]:
+        is_personal = held.stream.has_personal_claims
+        return {
+            Claim(scope, claim_key(self._connection, scope, key) if is_personal else key, held.ref.id)
+            for scope, key in held.stream.claims(state)
+        }
 
 
 def _refuse_hidden(request: Request) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
 from operator import attrgetter
@@ -44,8 +44,7 @@ class Span:
 EVERYTHING = Span(UUID(int=0), UUID(int=2**128 - 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Refolded:
+class Refolded(NamedTuple):
     """What one stream folds to, as jovey.states and jovey.unique_claims are to hold it; `state` is JSON text."""
 
     ref: Ref
@@ -145,19 +144,18 @@ def _folded(facts: Iterable[_Row]) -> Refolded:
         status=stream.status(state),
         created_at=first.effective_at,
         updated_at=last.effective_at,
-        claims=frozenset() if stream.has_personal_claims else frozenset(stream.claims(state)),
+        claims=frozenset(stream.claims(state)),
     )
 
 
 def _with_claims(connection: Connection, batch: list[Refolded]) -> Iterator[Refolded]:
     """The streams with their natural keys; of people, whose states hide them, keyed hashes of what they say."""
-    hidden = [one.state for one in batch if STREAMS[one.ref.stream].has_personal_claims]
-    shown = iter(People(connection).reveal(hidden) if hidden else ())
+    hidden = [sorted(one.claims) for one in batch if STREAMS[one.ref.stream].has_personal_claims]
+    shown = iter(json.loads(People(connection).reveal([json.dumps(hidden)])[0]) if hidden else ())
     for one in batch:
-        stream = STREAMS[one.ref.stream]
-        if stream.has_personal_claims:
-            held = stream.claims(stream.parse(next(shown)))
-            yield replace(one, claims=frozenset((scope, claim_key(connection, scope, key)) for scope, key in held))
+        if STREAMS[one.ref.stream].has_personal_claims:
+            held = frozenset((scope, claim_key(connection, scope, key)) for scope, key in next(shown))
+            yield one._replace(claims=held)
         else:
             yield one
 
@@ -184,7 +182,8 @@ def _event(row: _Row) -> Event:
         raise UnreadableFact(f"Event {row.position} is a {kind}, unknown to this code: update it.")
     try:
         if row.schema_version == event.schema_version:
-            return event.model_validate_json(row.payload)
+            read: Event = event.__pydantic_validator__.validate_json(row.payload)  # its own method takes twice as long
+            return read
         lifted = upcast(event.type, row.schema_version, json.loads(row.payload), to=event.schema_version)
         return event.model_validate_json(json.dumps(lifted))
     except (KeyError, ValidationError) as error:

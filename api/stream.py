@@ -21,7 +21,8 @@ class Stream(Generic[S]):
 
     `initial` is the state of a stream that does not exist. `owner` is the customer a row belongs to (for row-level
     security), `status` one word for lists, `claims` the (scope, key) pairs that no other stream may hold; where
-    `has_personal_claims`, a keyed hash stands for the key. A fold only carries personal texts along: they come hidden.
+    `has_personal_claims`, a keyed hash stands for the key, and `claims` hands it on as the state has it, hidden or not.
+    A fold only carries personal texts along: they come hidden.
     """
 
     name: str

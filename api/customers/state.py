@@ -153,7 +153,7 @@ def evolve_staff_member(member: StaffMember, recorded: Recorded[StaffMemberEvent
 
 def _email_claim(email: str | None) -> Iterable[tuple[str, str]]:
     """One address, one person: customers and staff claim in the same scope; who left lets theirs go."""
-    return [("email", email.lower())] if email else []
+    return [("email", email)] if email else []
 
 
 def _customer_status(customer: Customer) -> str:

@@ -332,7 +332,7 @@ def test_a_customer_owns_themselves():
 
 
 def test_one_address_is_one_person_until_they_leave():
-    eve = Customer(email="Eve@example.org")
+    eve = Customer(email="eve@example.org")
     ada = StaffMember(email="eve@example.org", is_active=True)
 
     assert CUSTOMER.claims(eve) == STAFF_MEMBER.claims(ada) == [("email", "eve@example.org")]

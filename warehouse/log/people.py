@@ -31,8 +31,8 @@ def master_of(connection: Connection) -> MasterKey:
 
 
 def claim_key(connection: Connection, scope: str, key: str) -> str:
-    """A natural key of a person as jovey.unique_claims holds it: a keyed hash."""
-    return FINGERPRINT + master_of(connection).fingerprint(f"claim {scope}", key.encode()).hex()
+    """A natural key of a person as jovey.unique_claims holds it: a keyed hash, whatever the case of its letters."""
+    return FINGERPRINT + master_of(connection).fingerprint(f"claim {scope}", key.lower().encode()).hex()
 
 
 class People:

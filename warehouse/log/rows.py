@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any, LiteralString, NamedTuple, TypeVar
 
 import psycopg
@@ -26,7 +27,7 @@ def streamed(
     assert isinstance(driver, psycopg.Connection)
 
     def made(_: object) -> Any:
-        return row._make
+        return partial(tuple.__new__, row)  # row._make() is Python
 
     with driver.cursor(name, row_factory=made) as cursor:
         cursor.itersize = FETCH_ROWS
