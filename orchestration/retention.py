@@ -99,7 +99,8 @@ def _proven(database: Database, settings: Settings, midnight: datetime) -> tuple
     report = examined(database, settings)
     if not report.is_sound:
         where, event, _, what = next(rows(report))
-        raise RetireRefused(f"Nothing is removed while something is not as it was sealed: {where} {event}: {what}.")
+        place = f"{where} {event}".strip()
+        raise RetireRefused(f"Nothing is removed while something is not as it should be: {place}: {what}.")
     if digests != _digests(settings.archive_folder):
         raise RetireRefused("The archive changed while it was looked at: ask again.")
     due = _due(report, midnight)

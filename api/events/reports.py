@@ -18,7 +18,7 @@ from warehouse.events.vocabulary import VOCABULARY
 from warehouse.lake.attach import LakeMissing
 from warehouse.lake.proofs import PROOFS
 from warehouse.lake.read import EVERYTHING, Answer, Reader
-from warehouse.log.guards import breaches
+from warehouse.log.guards import GUARDS, KEYS, breaches
 from warehouse.log.position import Snapshot, decode
 from warehouse.log.seal_journal import journal_file, remembered
 from warehouse.log.seal_key import trusted_keys
@@ -50,7 +50,7 @@ class IntegrityView(BaseModel):
 
 @ROUTER.get("/integrity")
 def show_integrity(here: Here) -> IntegrityView:
-    """Whether states are the log's fold, the lake holds each event once, ledgers balance and seals hold.
+    """Whether states are the log's fold, the lake holds each event once, ledgers balance, guards stand and seals hold.
 
     Looks in the background, anew when the last look is older than 30 s, and answers within 2 s with how far it has
     come. Row by row, derived tables and archive included: `jovey verify`.
@@ -70,7 +70,8 @@ def checks(settings: Settings, lake: Reader) -> tuple[Check, ...]:
     return (
         Check("ledgers", "Sums of the books, added up anew from their movements, agree.", partial(_sums, lake)),
         Check("lake", "The lake holds every event up to its cut, each once.", partial(_lake, lake)),
-        Check("seals", "Every sealed event is what and where it was; its guards are awake.", partial(_seals, settings)),
+        Check("guards", "Every trigger and key that guards the log is in its place, and no other.", _guards),
+        Check("seals", "Every sealed event is what and where it was; no seal is missing.", partial(_seals, settings)),
         Check("states", "Every folded state, and every natural key, is what its events say.", _states),
     )  # fmt: skip
 
@@ -84,6 +85,11 @@ def _states(connection: Connection) -> Iterator[int | str]:
             yield f"{one.ref.stream} {one.ref.id}: {one.path or 'the whole state'} is not as its events say."
 
 
+def _guards(connection: Connection) -> Iterator[int | str]:
+    yield len(GUARDS) + len(KEYS)
+    yield from (f"{breach[0].upper()}{breach[1:]}." for breach in breaches(connection))
+
+
 def _seals(settings: Settings, connection: Connection) -> Iterator[int | str]:
     found = examine_seals(connection, trusted_keys(settings), remembered(journal_file(settings)))
     if found.newest is None and not found.faults:
@@ -92,7 +98,6 @@ def _seals(settings: Settings, connection: Connection) -> Iterator[int | str]:
     for fault in found.faults:
         event = f", event {fault.event_id}" if fault.event_id else ""
         yield f"Seal {fault.seal}{event}: {fault.what}."
-    yield from (f"Guards: {breach}." for breach in breaches(connection))
 
 
 def _lake(lake: Reader, connection: Connection) -> Iterator[int | str]:

@@ -189,17 +189,22 @@ def test_the_house_agrees_with_its_log_until_somebody_writes_past_it(
     town.product("P-2", stock=0)
     first = looked()
     assert {name: one.state for name, one in first.items()} == {
-        "ledgers": "sound", "lake": "sound", "seals": "absent", "states": "sound",
+        "ledgers": "sound", "lake": "sound", "guards": "sound", "seals": "absent", "states": "sound",
     }  # fmt: skip
     assert first["lake"].looked_at > 5 and first["states"].looked_at > 3
     with engine.begin() as connection:
         connection.execute(text("update jovey.states set state = jsonb_set(state, '{lifecycle}', '\"closed\"')"
                                 " where aggregate_type = 'order'"))  # fmt: skip
-    then = looked()["states"]
+        connection.execute(text("alter table jovey.events disable trigger events_removal"))
+    again = looked()
+    guards, then = again["guards"], again["states"]
+    assert (guards.state, guards.faults) == (
+        "unsound", ("Trigger events_removal of jovey.events is not ENABLE ALWAYS.",)
+    )  # fmt: skip
     assert (then.state, len(then.faults)) == ("unsound", 1)
     assert str(traded) in then.faults[0] and "lifecycle" in then.faults[0]
     told = boss.get(f"{EVENTS}/integrity").json()
-    assert [one["name"] for one in told["checks"]] == ["ledgers", "lake", "seals", "states"]
+    assert [one["name"] for one in told["checks"]] == ["ledgers", "lake", "guards", "seals", "states"]
     assert not told["is_sound"]
     readers = boss.get(f"{EVENTS}/readers").json()["items"]
     assert {one["reader"]: one["events_behind"] for one in readers} == {"lake": 1}  # the product that came after

@@ -44,7 +44,8 @@ def filled(outside: Settings, made_once: Callable[..., Any]) -> Settings:
 def jovey(outside: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """The command as its operator types it, in this process; test_cli.py starts the installed one."""
     monkeypatch.setenv("JOVEY_HOME", str(outside.home))
-    monkeypatch.setenv("DATABASE_URL", str(outside.database_url))
+    assert outside.database_url
+    monkeypatch.setenv("DATABASE_URL", outside.database_url)
     monkeypatch.setenv("COLUMNS", "200")
     settings.cache_clear()
 

@@ -146,15 +146,15 @@ def test_seals_younger_than_the_day_stay(company):
     assert retire(company.settings, SEALED.date(), LATER, is_meant=True) == ()
 
 
-@pytest.mark.parametrize("what", ["gap", "altered", "not archived", "unread", "log"])
+@pytest.mark.parametrize("what", ["gap", "altered", "not archived", "unread", "log", "guard"])
 def test_nothing_is_removed_unless_everything_is_proven_and_read(company, what, engine):
     first, second = company.files
     if what == "gap":
         first.unlink()
-        said = "events-00000003-00000003.parquet : it begins with seal 3; seal 1 should come next"
+        said = "events-00000003-00000003.parquet: it begins with seal 3; seal 1 should come next"
     elif what == "altered":
         second.write_bytes(second.read_bytes()[:-60] + bytes(60))
-        said = "events-00000003-00000003.parquet : it cannot be read"
+        said = "events-00000003-00000003.parquet: it cannot be read"
     elif what == "not archived":
         second.unlink()
         said = "Seal 3 of .* is not archived yet: jovey archive"
@@ -162,6 +162,10 @@ def test_nothing_is_removed_unless_everything_is_proven_and_read(company, what, 
         with engine.begin() as connection:
             connection.execute(text("update jovey.tail_cuts set snapshot = '3:3:' where consumer = 'lake'"))
         said = "The lake has not read up to seal 3"
+    elif what == "guard":
+        with engine.begin() as connection:
+            connection.execute(text("alter table jovey.events disable trigger events_append_only"))
+        said = "not as it should be: guards: trigger events_append_only of jovey.events is not ENABLE ALWAYS"
     else:
         with engine.begin() as connection:
             connection.execute(text("alter table jovey.events disable trigger all"))
@@ -191,6 +195,7 @@ def test_after_a_removal_all_is_sound_and_what_is_made_anew_is_what_was(company,
     assert company.stored() == states
     assert company.lake() == lake
     assert company.rows("select count(*) from jovey.unpacked_events") == [(0,)], "emptied again"
+    assert verify(company.settings)
 
 
 def test_the_lake_goes_on_and_a_new_shape_of_facts_is_filled_from_the_beginning(company):
@@ -227,7 +232,8 @@ def kill(removal):
         os.kill(os.getpid(), signal.SIGKILL)
 retire(settings(), date.fromisoformat("{BEFORE}"), datetime.fromisoformat("{LATER}"), is_meant=True, watch=kill)
 """
-    return subprocess.run([sys.executable, "-c", script], env=environment(settings), check=False).returncode
+    own = {"JOVEY_HOME": str(settings.home), "DATABASE_URL": settings.database_url}
+    return subprocess.run([sys.executable, "-c", script], env=os.environ | own, check=False).returncode
 
 
 def test_a_long_transaction_of_a_writer_puts_the_first_removal_off_and_no_later_one(company):
@@ -368,11 +374,6 @@ def test_the_desk_s_checks_say_what_they_cannot_look_at(company, database):
     with engine.connect() as connection:
         assert sum(reports._states(connection)) == 4
     engine.dispose()
-
-
-def environment(settings) -> dict[str, str]:
-    own = {"JOVEY_HOME": str(settings.home), "DATABASE_URL": settings.database_url or "", "COLUMNS": "200"}
-    return os.environ | own
 
 
 def test_the_commands(company, jovey):

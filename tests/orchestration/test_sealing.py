@@ -95,13 +95,18 @@ def test_a_file_of_the_archive_that_was_changed_is_told(company):
     assert file.path.name in told(report)
 
 
-def test_a_guard_that_sleeps_is_told_while_everything_is_still_as_it_was_sealed(company, tamper):
+def test_a_guard_that_is_down_is_told_while_everything_is_still_as_it_was_sealed(company, engine):
     seal_log(company, NOW)
-    tamper("alter table jovey.events enable always trigger events_removal")
+    with engine.begin() as connection:
+        connection.execute(text("alter table jovey.events disable trigger events_removal"))
+        connection.execute(
+            text('create trigger "[/]" after insert on jovey.events execute function jovey.refuse_unguarded()')
+        )
     report = examine_log(company)
     assert (report.is_as_sealed, report.is_sound) == (True, False)
     said = told(report)
-    assert "alter table jovey.events enable always trigger events_append_only" in said
+    assert "trigger events_removal of jovey.events is not ENABLE ALWAYS" in said
+    assert "trigger [/] of jovey.events is not ours" in said
     assert "2 events under 1 seals are as they were sealed" in said
     assert "compare it with a backup" not in said
 

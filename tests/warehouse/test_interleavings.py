@@ -1,10 +1,11 @@
 """Every order in which three transactions can append, commit and roll back, and every place for a reader's cuts.
 
 A scheduler drives three real connections step by step, so a schedule is the same at every run. After every step a cut
-is taken, and the batch between it and every earlier cut is compared with what was committed in between; so whichever of
-these cuts a reader stops at, no event is skipped, told twice, torn from its transaction or told before its stream's
-earlier ones. Readers that other stores shipped go through the same schedules and are caught. Whoever would wait for a
-stream is let go on when they may: all they hold while waiting, a transaction number, has a step of its own.
+is taken, and the batch between it and every earlier cut is compared with what was committed in between, once for each
+beginning that schedules share; so whichever of these cuts a reader stops at, no event is skipped, told twice, torn from
+its transaction or told before its stream's earlier ones. Readers that other stores shipped go through the same
+schedules and are caught. Whoever would wait for a stream is let go on when they may: all they hold while waiting, a
+transaction number, has a step of its own.
 """
 
 from __future__ import annotations
@@ -234,7 +235,7 @@ def test_whatever_the_order_of_steps_and_wherever_cuts_are_taken_every_event_is_
                     schedule,
                     [str(seen) for seen, _ in cuts],
                 )
-            batches += due[-2:-1]  # what a reader is told who stops at every cut
+            batches += due[-2:-1]  # what a reader is told who stops at every cut, as just compared
         assert faults(world, batches) == set(), schedule
 
 

@@ -225,10 +225,13 @@ class Log(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever is open is given up; then everything committed has been told, and stands where the model has it."""
-        for who, writer in enumerate(self.writers):
-            self._give_up(who)
-            compare(writer, self.committed[who])
-            writer.connection.rollback()
+        for who in range(len(self.writers)):
+            self._give_up(who)  # all of them first: the next example has the same connections
+        for writer, model in zip(self.writers, self.committed, strict=True):
+            try:
+                compare(writer, model)
+            finally:
+                writer.connection.rollback()
         self._cut_and_read()
 
 

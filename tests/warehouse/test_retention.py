@@ -283,12 +283,13 @@ def test_nothing_is_removed_before_the_log_looks_for_second_writings(log):
     with log.owner.begin() as connection:
         guard(connection)
     assert log.retire(sealed).removed == 1
-    with log.owner.begin() as connection:
-        assert list(breaches(connection)) == []
-        connection.execute(text("alter table jovey.events disable trigger events_written_once"))
-        assert list(breaches(connection)) == [
-            "trigger events_written_once sleeps: alter table jovey.events enable always trigger events_written_once"
-        ]
+    with psycopg.connect(log.database.libpq()) as connection:
+        connection.execute("alter table jovey.events disable trigger events_written_once")
+    readers = log.database.engine("jovey_read", pool_size=1)
+    with readers.connect() as connection:
+        asleep = "trigger events_written_once of jovey.events is not ENABLE ALWAYS"
+        assert list(breaches(connection)) == [asleep]
+    readers.dispose()
 
 
 def test_appends_do_not_wait_for_a_removal(log):

@@ -42,6 +42,9 @@ def parse(sql: str) -> Statement:
         try:
             # a literal: at its first parameter DuckDB imports pandas
             answer = connection.execute(f"select json_serialize_sql({_quoted(sql)})").fetchone()
+        except duckdb.FatalException:
+            _parser.cache_clear()  # it answers nothing any more
+            raise
         except duckdb.Error as error:
             raise NotASelect(str(error)) from error
     assert answer is not None

@@ -1,56 +1,98 @@
-"""The triggers that keep the log as it was written, and what of them is not in its place."""
+"""The triggers and keys that keep the log as it was written, and what of them is not in its place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-GUARDS = {
-    "events": ("events_append_only", "events_removal", "events_written_once"),
-    "removals": ("removals_append_only", "removals_guarded"),
-    "seals": ("seals_append_only",),
-    "seal_leaves": ("seal_leaves_append_only",),
-}
-"""Each table of the log and its triggers; all are ENABLE ALWAYS, so that replica mode does not silence them."""
+from warehouse.log.migrate import newest_revision, revision_at
+from warehouse.log.removal import stored_removals
 
-_SLEEPS = "events_written_once"  # until something is removed: while every version stands in the table, its key refuses
-_AWAKE = "A"
+_ROW, _BEFORE, _INSERT, _DELETE, _UPDATE, _TRUNCATE = 1, 2, 4, 8, 16, 32  # pg_trigger.tgtype
+_ALWAYS = "A"
+_CHANGES = _DELETE | _UPDATE | _TRUNCATE
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A trigger, ENABLE ALWAYS, so that a replica's session does not silence it; `when` are bits of tgtype."""
+
+    table: str
+    name: str
+    when: int
+    function: str
+    may_sleep: bool = False
+    """While nothing was removed: every version stands in the table, and its key refuses a second one."""
+
+    def __str__(self) -> str:
+        return f"trigger {self.name} of jovey.{self.table}"
+
+
+GUARDS = (
+    Guard("events", "events_append_only", _BEFORE | _CHANGES, "refuse_mutation"),
+    Guard("events", "events_removal", _DELETE, "refuse_removal"),
+    Guard("events", "events_written_once", _ROW | _INSERT, "refuse_second_writing", may_sleep=True),
+    Guard("removals", "removals_append_only", _BEFORE | _CHANGES, "refuse_seal_mutation"),
+    Guard("removals", "removals_guarded", _BEFORE | _INSERT, "refuse_unguarded"),
+    Guard("seals", "seals_append_only", _BEFORE | _CHANGES, "refuse_seal_mutation"),
+    Guard("seal_leaves", "seal_leaves_append_only", _BEFORE | _CHANGES, "refuse_seal_mutation"),
+)
+KEYS = {
+    "events_pkey": 'PRIMARY KEY ("position")',
+    "events_id_key": "UNIQUE (id)",
+    "events_stream_version_key": "UNIQUE (aggregate_id, version)",
+}
+"""What jovey.events refuses to hold twice."""
 
 
 def breaches(connection: Connection) -> Iterator[str]:
-    """What lets somebody change the log unseen until the next seal, a sentence each."""
-    found = {(row.relname, row.tgname): row.tgenabled for row in connection.execute(_TRIGGERS, _TABLES)}
-    may_sleep = not _has_removals(connection)
-    for table, names in GUARDS.items():
-        for name in names:
-            state = found.pop((table, name), None)
-            if state is None:
-                yield f"trigger {name} of jovey.{table} is gone"
-            elif state != _AWAKE and not (name == _SLEEPS and may_sleep):
-                yield f"trigger {name} sleeps: alter table jovey.{table} enable always trigger {name}"
-    for table, name in found:
-        yield f"trigger {name} of jovey.{table} is not ours"
-    for row in connection.execute(_RULES, _TABLES):
-        yield f"rule {row.rulename} of jovey.{row.relname} is not ours"
-    for row in connection.execute(_HEIRS, _TABLES):
-        yield f"table {row.heir} inherits from jovey.{row.relname}: its rows look like the log's"
+    """What lets somebody change the log unseen until the next seal, a sentence each; nothing is looked through.
+
+    What the triggers' functions say is not compared. Another revision than this code's has guards of its own.
+    """
+    if (revision := revision_at(connection)) != newest_revision():
+        yield f"the log stands at revision {revision}, this code at {newest_revision()}: jovey up, then look again"
+        return
+    yield from _fallen(connection)
+    keys = {row.conname: row.definition for row in connection.execute(_KEYS)}
+    yield from (f"key {name} of jovey.events is gone or another" for name in KEYS if keys.get(name) != KEYS[name])
+    yield from (f"rule {row.rulename} of jovey.{row.relname} is not ours" for row in connection.execute(_RULES, _OURS))
+    for row in connection.execute(_KIN, _OURS):
+        yield f"table {row.child} inherits from {row.parent}: who writes there passes the triggers here"
 
 
-def _has_removals(connection: Connection) -> bool:
-    if not connection.execute(text("select to_regclass('jovey.removals') is not null")).scalar_one():
-        return False
-    return bool(connection.execute(text("select exists (select from jovey.removals)")).scalar_one())
+def _fallen(connection: Connection) -> Iterator[str]:
+    found = {(row.relname, row.tgname): row for row in connection.execute(_TRIGGERS, _OURS)}
+    may_sleep = not stored_removals(connection)
+    for guard in GUARDS:
+        row = found.pop((guard.table, guard.name), None)
+        if row is None:
+            yield f"{guard} is gone"
+        elif not row.is_plain or (row.tgtype, row.function) != (guard.when, f"jovey.{guard.function}"):
+            yield f"{guard} is another than the one that was made"
+        elif row.tgenabled != _ALWAYS and not (guard.may_sleep and may_sleep):
+            yield f"{guard} is not ENABLE ALWAYS"
+    yield from (f"trigger {name} of jovey.{table} is not ours" for table, name in found)
 
 
-_TABLES = {"tables": list(GUARDS)}
-_OF_OURS = "c.relnamespace = 'jovey'::regnamespace and c.relname = any (:tables)"
+# the catalog by its full name, whatever search_path says
+_OURS = {"tables": sorted({guard.table for guard in GUARDS})}
+_TABLE = "join pg_catalog.pg_class c on c.relnamespace = 'jovey'::pg_catalog.regnamespace and c.relname = any (:tables)"
 _TRIGGERS = text(f"""
-    select c.relname, t.tgname, t.tgenabled::text from pg_trigger t join pg_class c on c.oid = t.tgrelid
-     where {_OF_OURS} and not t.tgisinternal order by 1, 2""")
+    select c.relname, t.tgname, t.tgenabled::text, t.tgtype, n.nspname || '.' || p.proname as function,
+           t.tgqual is null and t.tgattr = '' as is_plain
+      from pg_catalog.pg_trigger t {_TABLE} and c.oid = t.tgrelid
+      join pg_catalog.pg_proc p on p.oid = t.tgfoid join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+     where not t.tgisinternal order by 1, 2""")
+_KEYS = text("""
+    select conname, pg_catalog.pg_get_constraintdef(oid) as definition from pg_catalog.pg_constraint
+     where conrelid = 'jovey.events'::pg_catalog.regclass and contype in ('p', 'u')""")
 _RULES = text(f"""
-    select c.relname, r.rulename from pg_rewrite r join pg_class c on c.oid = r.ev_class
-     where {_OF_OURS} order by 1, 2""")
-_HEIRS = text(f"""
-    select c.relname, i.inhrelid::regclass::text as heir from pg_inherits i join pg_class c on c.oid = i.inhparent
-     where {_OF_OURS} order by 1, 2""")
+    select c.relname, r.rulename from pg_catalog.pg_rewrite r {_TABLE} and c.oid = r.ev_class order by 1, 2""")
+_NAMED = "(select n.nspname || '.' || k.relname from pg_catalog.pg_class k join pg_catalog.pg_namespace n"
+_KIN = text(f"""
+    select {_NAMED} on n.oid = k.relnamespace where k.oid = i.inhrelid) as child,
+           {_NAMED} on n.oid = k.relnamespace where k.oid = i.inhparent) as parent
+      from pg_catalog.pg_inherits i {_TABLE} and c.oid in (i.inhrelid, i.inhparent) order by 1, 2""")
