@@ -30,5 +30,6 @@ def streamed(
         return partial(tuple.__new__, row)  # row._make() is Python
 
     with driver.cursor(name, row_factory=made) as cursor:
-        cursor.itersize = FETCH_ROWS
-        yield from cursor.execute(query, values, binary=True)
+        cursor.execute(query, values, binary=True)
+        while rows := cursor.fetchmany(FETCH_ROWS):  # to iterate over the cursor is Python for each row
+            yield from rows
