@@ -45,7 +45,10 @@ EVERYTHING = Span(UUID(int=0), UUID(int=2**128 - 1))
 
 
 class Refolded(NamedTuple):
-    """What one stream folds to, as jovey.states and jovey.unique_claims are to hold it; `state` is JSON text."""
+    """What one stream folds to, as jovey.states and jovey.unique_claims are to hold it; `state` is JSON text.
+
+    Until _with_claims() the claims of people are as their state has them.
+    """
 
     ref: Ref
     version: int

@@ -140,7 +140,7 @@ def _integrity(glance: Glance) -> None:
     if st.button("Look now", key="ev_look", icon=":material/fact_check:"):
         st.session_state[_LOOKS] = True
     if not st.session_state.get(_LOOKS):
-        st.caption("States, lake, books and seals are held to the log.")
+        st.caption("States, lake, books, guards and seals of the log are looked at.")
         return
     told = glance.told("/events/integrity")
     for one in told["checks"] if told else ():

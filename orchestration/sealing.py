@@ -13,8 +13,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Connection
 
 from warehouse.lake.archive import File, Misfiled, archive, examine_archive, holders
@@ -118,12 +118,12 @@ def show_log(console: Console, report: LogReport) -> None:
     if not report.is_sound:
         table = Table("where", "event", "position", "what", title="Not as it should be")
         for row in rows(report):
-            table.add_row(*map(escape, row))  # names may be an intruder's
+            table.add_row(*map(Text, row))  # as they are: names may be an intruder's
         console.print(table)
     if not report.is_as_sealed:
         console.print("Keep this database as it is, and compare it with a backup.")
     if report.breaches:
-        console.print("Whoever can become the owner may have changed the log: docs/guides/restore.md, A guard is down.")
+        console.print("What to do: docs/guides/restore.md, A guard is down.")
     if log.newest is None:
         console.print(f"The log was never sealed: {log.unsealed:,} events could be changed unseen (jovey seal).")
         return

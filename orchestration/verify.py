@@ -9,6 +9,7 @@ from itertools import islice
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from api.parity import Difference
 from assets.lake import Lake
@@ -95,7 +96,7 @@ def show(console: Console, report: Report) -> None:
     if not report.is_sound:
         table = Table("where", "what", "stored", "by the log", title="Not as the log says")
         for row in _rows(report):
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         console.print(table)
         console.print("Find out who wrote there, then: jovey rebuild")
     compared = f"{proof.events:,} events, {proof.tables} tables of the lake with {proof.rows:,} rows"

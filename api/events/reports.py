@@ -86,8 +86,9 @@ def _states(connection: Connection) -> Iterator[int | str]:
 
 
 def _guards(connection: Connection) -> Iterator[int | str]:
-    yield len(GUARDS) + len(KEYS)
-    yield from (f"{breach[0].upper()}{breach[1:]}." for breach in breaches(connection))
+    down = [f"{breach[0].upper()}{breach[1:]}." for breach in breaches(connection)]
+    yield max(0, len(GUARDS) + len(KEYS) - len(down))
+    yield from down
 
 
 def _seals(settings: Settings, connection: Connection) -> Iterator[int | str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`ratio` is value / against; `ok` says whether the promise holds. A figure without a promise has neither."""
+    """`ratio` is value / against, or the median of many; `ok` says whether the promise holds, if there is one."""
 
     name: str
     value: float

@@ -24,7 +24,7 @@ from warehouse.ids import derived_at
 from warehouse.log.append import append
 from warehouse.log.asker import reading
 from warehouse.log.migrate import migrate
-from warehouse.log.people import NoMasterKey, People
+from warehouse.log.people import NoMasterKey, People, claim_key
 from warehouse.vault import WrongMasterKey
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -71,6 +71,13 @@ def test_plain_words_of_an_older_log_are_read_and_their_claims_become_hashes(dat
         assert connection.execute(text("select count(*) from jovey.unique_claims")).scalar_one() == 0
         assert "Olga" not in connection.execute(text("select state::text from jovey.states")).scalar_one()
         assert list(differences(connection)) == []
+
+
+def test_a_key_is_the_same_whatever_the_case_of_its_letters(writer):
+    with writer.connect() as connection:
+        mine = claim_key(connection, "email", "eve@example.org")
+        assert claim_key(connection, "email", "EVE@Example.org") == mine
+        assert claim_key(connection, "email", "eva@example.org") != mine
 
 
 def test_a_rebuilt_state_is_the_stored_one_letter_for_letter(database, writer):

@@ -106,7 +106,7 @@ def test_a_guard_that_is_down_is_told_while_everything_is_still_as_it_was_sealed
     assert (report.is_as_sealed, report.is_sound) == (True, False)
     said = told(report)
     assert "trigger events_removal of jovey.events is not ENABLE ALWAYS" in said
-    assert "trigger [/] of jovey.events is not ours" in said
+    assert 'trigger "[/]" of jovey.events is not ours' in said
     assert "2 events under 1 seals are as they were sealed" in said
     assert "compare it with a backup" not in said
 

@@ -36,6 +36,8 @@ def test_a_guard_that_does_not_always_fire_is_named(told, guard, how):
     assert told(f"alter table jovey.{guard.table} {how} trigger {guard.name}") == [f"{guard} is not ENABLE ALWAYS"]
 
 
+WITHOUT_WHAT_IS_GONE = """
+    create or replace trigger events_removal after delete on jovey.events execute function jovey.refuse_removal()"""
 HARMLESS = "create function jovey.harmless() returns trigger language plpgsql as $$ begin return null; end $$"
 
 
@@ -62,12 +64,18 @@ def test_a_guard_that_was_made_otherwise_is_named(told, made):
         (["create trigger mine after insert on jovey.events execute function jovey.refuse_unguarded()"],
          "trigger mine of jovey.events is not ours"),
         (["create rule mine as on insert to jovey.events do also select 1"], "rule mine of jovey.events is not ours"),
+        (['create rule "My rule" as on insert to jovey.seals do also select 1'],
+         'rule "My rule" of jovey.seals is not ours'),
+        (["alter table jovey.removals set unlogged"], "table jovey.removals is not logged"),
+        ([WITHOUT_WHAT_IS_GONE,
+          "alter table jovey.events enable always trigger events_removal"],
+         "trigger events_removal of jovey.events is another than the one that was made"),
         (["create table jovey.heir () inherits (jovey.events)"],
          "table jovey.heir inherits from jovey.events: who writes there passes the triggers here"),
         (["create table public.over (like jovey.events)", "alter table jovey.events inherit public.over"],
          "table jovey.events inherits from public.over: who writes there passes the triggers here"),
     ],
-    ids=["trigger", "rule", "child", "parent"],
+    ids=["trigger", "rule", "named rule", "unlogged", "without what is gone", "child", "parent"],
 )  # fmt: skip
 def test_what_somebody_put_beside_them_is_named(told, statements, fault):
     assert told(*statements) == [fault]
@@ -78,6 +86,10 @@ def test_a_key_that_is_gone_is_named(told, key):
     assert told(f"alter table jovey.events drop constraint {key} cascade") == [
         f"key {key} of jovey.events is gone or another"
     ]
+
+
+def test_how_names_are_quoted_here_changes_nothing(told):
+    assert told("set quote_all_identifiers = on") == []
 
 
 def test_a_catalog_of_another_hand_is_not_asked(told):
@@ -94,4 +106,4 @@ def test_a_log_without_its_tables_of_removals_and_seals_lacks_their_guards(told)
 
 def test_a_log_of_another_revision_is_not_judged(told):
     (only,) = told("update jovey.alembic_version set version_num = '0012'")
-    assert only.startswith("the log stands at revision 0012, this code at ")
+    assert only.startswith("not judged: the log stands at revision 0012, this code at ")

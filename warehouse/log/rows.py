@@ -26,10 +26,13 @@ def streamed(
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
 
-    def made(_: object) -> Any:
+    def made(cursor: psycopg.Cursor[Any]) -> Any:
+        assert cursor.pgresult is None or cursor.pgresult.nfields == len(row._fields)
         return partial(tuple.__new__, row)  # row._make() is Python
 
     with driver.cursor(name, row_factory=made) as cursor:
         cursor.execute(query, values, binary=True)
         while rows := cursor.fetchmany(FETCH_ROWS):  # to iterate over the cursor is Python for each row
             yield from rows
+            if len(rows) < FETCH_ROWS:
+                return
