@@ -96,7 +96,7 @@ def raw(connection: Connection, one: UUID, **changes: object) -> None:
     sound = {"streams": [one], "kinds": ["x"], "expected": [0], "of": [one], "ordinals": [1], "ids": [one]}
     sound |= {"types": ["x"], "versions": [1], "effective": [NOON], "by": ["t"], "subjects": [None]}
     sound |= {"correlations": [one], "causations": [one], "contents": ["{}"], "metadata": ["{}"]}
-    sound |= {"state_ids": [], "commands": [], "claims": [], "unclaims": []}
+    sound |= {"state_ids": None, "commands": None, "claims": None, "unclaims": None}
     connection.exec_driver_sql(
         """select jovey.append(
             %(streams)s::uuid[], %(kinds)s::varchar[], %(expected)s::int[], %(of)s::uuid[], %(ordinals)s::int[],
@@ -270,6 +270,8 @@ def a_malformed_call_is_refused(stage):
     ):
         assert raw_refused(log, one, **wrong) == "JV400", wrong
     raw(log, one, **twice)
+    nothing = {"state_ids": [], "commands": [], "claims": [], "unclaims": []}
+    assert raw_refused(log, three, **nothing) is None, "empty or null is one"
 
 
 def append_runs_at_read_committed(stage):
@@ -555,7 +557,7 @@ MUTANTS = [
             (a_malformed_call_is_refused, "and p_ordinals = array[1]", ""),
             (append_runs_at_read_committed, "and current_setting('transaction_isolation') = 'read committed'", ""),
             *(
-                (a_malformed_call_is_refused, f"cardinality({lists}) +", "")
+                (a_malformed_call_is_refused, f"{lists},", "")
                 for lists in ("p_state_ids", "p_commands", "p_claim_scopes", "p_unclaim_scopes")
             ),
             (
@@ -576,8 +578,10 @@ MUTANTS = [
             (a_malformed_call_is_refused, ", cardinality(p_expected)]", "]"),
             (a_malformed_call_is_refused, ", cardinality(p_metadata)]", "]"),
             (a_malformed_call_is_refused, ", cardinality(p_metadata)])\n       and (n", "])\n       and (n"),
-            (a_malformed_call_is_refused, "and cardinality(p_state_ids) = all", "or cardinality(p_state_ids) = all"),
-            (a_malformed_call_is_refused, "and cardinality(p_commands) = all", "or cardinality(p_commands) = all"),
+            *(
+                (a_malformed_call_is_refused, f"and coalesce(cardinality({lists}), 0) = all", "or 0 <= all")
+                for lists in ("p_state_ids", "p_commands", "p_claim_scopes", "p_unclaim_scopes")
+            ),
             (append_runs_at_read_committed, "<> 'read committed'", "= 'none'"),
             (a_state_only_gets_newer_and_knows_its_beginning, "where s.version < excluded.version", ""),
             (a_state_only_gets_newer_and_knows_its_beginning, "inserted < cardinality(p_state_ids)", "false"),
