@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -47,10 +48,13 @@ def canary() -> Canary:
 
 
 @pytest.fixture
-def wal(server) -> str:
-    """The WAL file being written before anything happens."""
-    with psycopg.connect(server.libpq()) as connection:
-        return connection.execute("select pg_walfile_name(pg_current_wal_lsn())").fetchone()[0]
+def wal(server) -> Iterator[str]:
+    """The WAL file being written before anything happens; no checkpoint takes it away while it is looked through."""
+    slot = f"canary_{uuid4().hex}"
+    with psycopg.connect(server.libpq(), autocommit=True) as connection:
+        connection.execute("select pg_create_physical_replication_slot(%s, true)", [slot])
+        yield connection.execute("select pg_walfile_name(pg_current_wal_lsn())").fetchone()[0]
+        connection.execute("select pg_drop_replication_slot(%s)", [slot])
 
 
 @pytest.fixture
@@ -318,7 +322,7 @@ def files(database, server, since: str) -> dict[str, str]:
         written = [path for path in (folder / "pg_wal").iterdir() if since <= path.name <= until]
         assert written, "the WAL is not where it was looked for"
         found = {path.name: path.read_bytes().decode("latin-1") for path in written}
-        connection.execute("checkpoint")  # brings the rows into their files, and may take the WAL away
+        connection.execute("checkpoint")  # brings the rows into their files
         oid = connection.execute("select oid from pg_database where datname = %s", [database.name]).fetchone()[0]
     rows = (folder / "base" / str(oid)).iterdir()
     return found | {path.name: path.read_bytes().decode("latin-1") for path in rows}
