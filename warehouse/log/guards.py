@@ -27,6 +27,11 @@ class Guard:
     may_sleep: bool = False
     """While nothing was removed: every version stands in the table, and its key refuses a second one."""
 
+    @property
+    def made_as(self) -> tuple[bool, int, str, str | None]:
+        """What the catalog has to say of it: without a condition, and when it calls what with which rows."""
+        return True, self.when, f"jovey.{self.function}", self.gone_as
+
     def __str__(self) -> str:
         return f"trigger {self.name} of jovey.{self.table}"
 
@@ -69,9 +74,7 @@ def _fallen(connection: Connection) -> Iterator[str]:
         row = found.pop((guard.table, guard.name), None)
         if row is None:
             yield f"{guard} is gone"
-        elif (row.is_plain, row.tgtype, row.function, row.gone_as) != (
-            (True, guard.when, f"jovey.{guard.function}", guard.gone_as)
-        ):
+        elif (row.is_plain, row.tgtype, row.function, row.gone_as) != guard.made_as:
             yield f"{guard} is another than the one that was made"
         elif row.tgenabled != _ALWAYS and not (guard.may_sleep and may_sleep):
             yield f"{guard} is not ENABLE ALWAYS"
