@@ -104,6 +104,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_pre_ping=True,
+            use_native_hstore=False,  # we have none: asking for its id is a quarter of a first connection
             execution_options={"master_key": self.master_key},
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +49,7 @@ def app(database: Database, tmp_path: Path) -> Iterator[FastAPI]:
     settings = Settings(home=tmp_path, secret_key=KEY)
     app = create_app(settings, database)
     config = uvicorn.Config(app, log_config=None, ws="none", lifespan="on", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
+    server = Prompt(config)
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -61,6 +62,22 @@ def app(database: Database, tmp_path: Path) -> Iterator[FastAPI]:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+class Prompt(uvicorn.Server):
+    """Uvicorn that ends at once when nobody is connected: it looks each tenth of a second, and lingers for another."""
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            await asyncio.sleep(0.01)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+        else:
+            for server in self.servers:
+                server.close()
+            await self.lifespan.shutdown()
 
 
 def _wait_until_ready(client: httpx.Client, thread: threading.Thread) -> None:
