@@ -79,9 +79,9 @@ def _create(connection: DuckDBPyConnection, table: Derived) -> None:
         )
     connection.execute(f"create schema if not exists {table.schema}")
     connection.execute(f"create or replace table {table.name} as select * from ({table.sql}) limit 0")
-    connection.execute(f"comment on table {table.name} is {_quoted(table.about)}")
-    for name, meaning in table.columns.items():
-        connection.execute(f'comment on column {table.name}."{name}" is {_quoted(meaning)}')
+    said = {f"table {table.name}": table.about}
+    said |= {f'column {table.name}."{name}"': meaning for name, meaning in table.columns.items()}
+    connection.execute(";".join(f"comment on {what} is {_quoted(words)}" for what, words in said.items()))
 
 
 def _columns(connection: DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ def fit(connection: DuckDBPyConnection, tables: Iterable[FactTable]) -> list[Fac
     tables = list(tables)
     present = _present(connection)
     canonical = _canonical(connection, tables)
+    steps: list[str] = []
     empty = []
     for table in tables:
         wanted = {name: canonical[kind] for name, kind in table.columns.items()}
@@ -25,11 +26,11 @@ def fit(connection: DuckDBPyConnection, tables: Iterable[FactTable]) -> list[Fac
         if found == wanted:
             continue
         if found is not None and _only_grows(table, found, wanted):
-            _run(connection, (step for c in table.payload if c.name not in found for step in table.added(c)))
+            steps += (step for c in table.payload if c.name not in found for step in table.added(c))
             continue
-        connection.execute(f"drop table if exists facts.{table.name}")
-        _run(connection, table.ddl())
+        steps += (f"drop table if exists facts.{table.name}", *table.ddl())
         empty.append(table)
+    connection.execute(";".join(steps))  # two thousand for a new lake: one by one they take half as long again
     return empty
 
 
@@ -57,7 +58,3 @@ def _canonical(connection: DuckDBPyConnection, tables: list[FactTable]) -> dict[
     assert row is not None
     return dict(zip(kinds, row, strict=True))
 
-
-def _run(connection: DuckDBPyConnection, statements: Iterable[str]) -> None:
-    for statement in statements:
-        connection.execute(statement)
