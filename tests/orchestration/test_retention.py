@@ -114,6 +114,20 @@ def company(outside, database, made_once):
     return made
 
 
+@pytest.fixture
+def retired(outside, database, made_once):
+    """The company whose three seals were removed into the archive."""
+    made = Company(outside, database)
+
+    def begins() -> int:
+        told = made_once("three seals", made.begins)
+        made.retire()
+        return told
+
+    made.told = made_once("three seals, removed", begins)
+    return made
+
+
 def test_without_being_meant_it_only_says_what_would_go(company):
     before = company.rows("select * from jovey.events order by position")
     leaving = company.retire(is_meant=False)
@@ -198,16 +212,15 @@ def test_after_a_removal_all_is_sound_and_what_is_made_anew_is_what_was(company,
     assert verify(company.settings)
 
 
-def test_the_lake_goes_on_and_a_new_shape_of_facts_is_filled_from_the_beginning(company):
-    company.retire()
-    company.does([ChangePrice(product_id=product_id("JP-1"), new_price=Decimal(209), reason="copper")])
-    assert refresh(company.database, company.settings).loaded == 1
-    lake = company.lake()
-    with writing(company.database), open_writer(company.database, company.settings) as connection:
+def test_the_lake_goes_on_and_a_new_shape_of_facts_is_filled_from_the_beginning(retired):
+    retired.does([ChangePrice(product_id=product_id("JP-1"), new_price=Decimal(209), reason="copper")])
+    assert refresh(retired.database, retired.settings).loaded == 1
+    lake = retired.lake()
+    with writing(retired.database), open_writer(retired.database, retired.settings) as connection:
         connection.execute("drop table facts.product_created")
         connection.execute("update facts.cuts set vocabulary = 'other'")
-    refresh(company.database, company.settings)
-    assert company.lake() == lake
+    refresh(retired.database, retired.settings)
+    assert retired.lake() == lake
 
 
 def test_a_removal_that_is_killed_between_two_seals_goes_on_with_the_next(company):
@@ -260,10 +273,9 @@ def test_what_the_database_refuses_is_told_and_what_went_before_stays_gone(compa
 
 
 @pytest.mark.parametrize("what", ["missing", "altered", "all gone"])
-def test_a_file_that_is_missing_or_altered_is_named_and_nothing_half_happens(company, what, capsys, monkeypatch):
+def test_a_file_that_is_missing_or_altered_is_named_and_nothing_half_happens(retired, what, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "250")
-    company.retire()
-    first, second = company.files
+    first, second = retired.files
     if what == "altered":
         second.write_bytes(second.read_bytes()[:-60] + bytes(60))
     else:
@@ -272,68 +284,63 @@ def test_a_file_that_is_missing_or_altered_is_named_and_nothing_half_happens(com
         first.unlink()
     name = first.name if what == "all gone" else second.name
 
-    report = examine_log(company.settings)
+    report = examine_log(retired.settings)
     assert not report.is_sound
     assert name in {one.file for one in report.misfiled}
-    states, lake = company.stored(), company.lake()
+    states, lake = retired.stored(), retired.lake()
     for task in (verify, rebuild, unpack):
         with pytest.raises(ArchiveRefused, match=name):
-            task(company.settings)
+            task(retired.settings)
     assert name in capsys.readouterr().out
     with pytest.raises(ArchiveRefused, match=name):
-        refresh(company.database, company.settings, from_the_beginning=True)
-    assert (company.stored(), company.lake()) == (states, lake)
-    assert company.rows("select count(*) from jovey.unpacked_events") == [(0,)]
+        refresh(retired.database, retired.settings, from_the_beginning=True)
+    assert (retired.stored(), retired.lake()) == (states, lake)
+    assert retired.rows("select count(*) from jovey.unpacked_events") == [(0,)]
 
 
-def test_an_event_that_is_dropped_beside_those_that_were_removed_is_found(company, engine):
-    company.retire()
+def test_an_event_that_is_dropped_beside_those_that_were_removed_is_found(retired, engine):
     with engine.begin() as connection:
         connection.execute(text("alter table jovey.events disable trigger all"))
         connection.execute(text("delete from jovey.events where event_type = 'customer.registered'"))
-    (fault,) = examine_log(company.settings).log.faults
+    (fault,) = examine_log(retired.settings).log.faults
     assert fault.what == "10 of its events and those before are gone, 9 were removed into the archive"
 
 
-def test_unpacked_events_are_held_to_their_seals_and_their_number(company, engine):
-    company.retire()
-    assert unpack(company.settings) == 9
-    assert examine_log(company.settings).is_sound
+def test_unpacked_events_are_held_to_their_seals_and_their_number(retired, engine):
+    assert unpack(retired.settings) == 9
+    assert examine_log(retired.settings).is_sound
     with engine.begin() as connection:
         connection.execute(text("update jovey.unpacked_events set created_by = 'thief' where version = 1"))
-    assert {one.what for one in examine_log(company.settings).log.faults} == {"changed: created_by"}
-    pack(company.settings)
-    assert examine_log(company.settings).is_sound
+    assert {one.what for one in examine_log(retired.settings).log.faults} == {"changed: created_by"}
+    pack(retired.settings)
+    assert examine_log(retired.settings).is_sound
 
 
-def test_what_was_unpacked_on_purpose_stays_until_it_is_packed(company):
-    company.retire()
-    assert (unpack(company.settings), unpack(company.settings)) == (9, 9)
-    assert verify(company.settings)
-    assert company.rows("select count(*) from jovey.unpacked_events") == [(9,)]
-    company.does([ChangePrice(product_id=product_id("JP-1"), new_price=Decimal(209), reason="copper")])
-    seal_log(company.settings, SEALED)
-    archive_log(company.settings, BEFORE)
-    refresh(company.database, company.settings)
-    company.retire()
-    assert company.rows("select count(*) from jovey.unpacked_events") == [(0,)], "a removal packs first"
-    assert examine_log(company.settings).is_sound
+def test_what_was_unpacked_on_purpose_stays_until_it_is_packed(retired):
+    assert (unpack(retired.settings), unpack(retired.settings)) == (9, 9)
+    assert verify(retired.settings)
+    assert retired.rows("select count(*) from jovey.unpacked_events") == [(9,)]
+    retired.does([ChangePrice(product_id=product_id("JP-1"), new_price=Decimal(209), reason="copper")])
+    seal_log(retired.settings, SEALED)
+    archive_log(retired.settings, BEFORE)
+    refresh(retired.database, retired.settings)
+    retired.retire()
+    assert retired.rows("select count(*) from jovey.unpacked_events") == [(0,)], "a removal packs first"
+    assert examine_log(retired.settings).is_sound
 
 
-def test_who_reads_the_whole_is_not_disturbed(company):
-    company.retire()
-    whole = whole_history(company.database, company.settings)
-    with whole, whole_history(company.database, company.settings):
-        assert company.rows("select count(*) from jovey.history") == [(13,)]
+def test_who_reads_the_whole_is_not_disturbed(retired):
+    whole = whole_history(retired.database, retired.settings)
+    with whole, whole_history(retired.database, retired.settings):
+        assert retired.rows("select count(*) from jovey.history") == [(13,)]
         with pytest.raises(RetentionBusy):
-            pack(company.settings)
-    assert company.rows("select count(*) from jovey.history") == [(4,)]
-    with alone(company.database), pytest.raises(RetentionBusy):
-        unpack(company.settings)
+            pack(retired.settings)
+    assert retired.rows("select count(*) from jovey.history") == [(4,)]
+    with alone(retired.database), pytest.raises(RetentionBusy):
+        unpack(retired.settings)
 
 
-def test_a_stream_is_not_folded_from_its_middle(company, database):
-    company.retire()
+def test_a_stream_is_not_folded_from_its_middle(retired, database):
     engine = database.engine("jovey_read")
     with (
         engine.connect() as connection,
