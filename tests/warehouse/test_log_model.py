@@ -194,7 +194,7 @@ class Log(RuleBasedStateMachine):
         if how == "cut":
             self._cut_and_read()
         else:
-            compare(self.writers[who], self.writers[who].model)
+            compare((self.writers[who], self.writers[who].model))
 
     def _cut_and_read(self) -> None:
         self.cuts.append(take_cut(self.reader, "model", self.cuts[-1]))
@@ -227,11 +227,10 @@ class Log(RuleBasedStateMachine):
         """Whatever is open is given up; then everything committed has been told, and stands where the model has it."""
         for who in range(len(self.writers)):
             self._give_up(who)  # all of them first: the next example has the same connections
-        for writer, model in zip(self.writers, self.committed, strict=True):
-            try:
-                compare(writer, model)
-            finally:
-                writer.connection.rollback()
+        try:
+            compare(*zip(self.writers, self.committed, strict=True))
+        finally:
+            self.writers[0].connection.rollback()
         self._cut_and_read()
 
 
@@ -251,23 +250,24 @@ def append_to_log(writer: Writer, call: Call):
     )
 
 
-def compare(writer: Writer, model: Model) -> None:
-    """The log, as this writer sees it, holds what the model does: events without a gap, and what is beside."""
-    writer.connection.exec_driver_sql("select set_config('jovey.kind', 'system', true)")  # who sees everything
-    rows = writer.connection.exec_driver_sql(
+def compare(*told: tuple[Writer, Model]) -> None:
+    """The log, as the first writer sees it, holds what the models do: events without a gap, and what is beside."""
+    connection = told[0][0].connection
+    streams = {ref.id: model.streams.get(ref.id, []) for writer, model in told for ref in writer.streams}
+    rows = connection.exec_driver_sql(
         "select aggregate_id, version, id, data ->> 'reason' as reason from jovey.visible_events"
         " where aggregate_id = any(%s) order by position",
-        ([ref.id for ref in writer.streams],),
+        (list(streams),),
     ).all()
-    for ref in writer.streams:
-        mine = [row for row in rows if row.aggregate_id == ref.id]
-        assert [(row.id, row.reason) for row in mine] == model.streams.get(ref.id, [])
+    for stream, events in streams.items():
+        mine = [row for row in rows if row.aggregate_id == stream]
+        assert [(row.id, row.reason) for row in mine] == events
         assert [row.version for row in mine] == list(range(1, len(mine) + 1))
-    states = load(writer.connection, shared=[ref.id for ref in writer.streams])
-    assert {one.ref.id: one.version for one in states} == model.states
-    asked = [call.receipt.command_id for call in writer.calls if call.receipt]
-    answers = receipts(writer.connection, asked)
-    assert {id: request_hash for id, (request_hash, _) in answers.items()} == model.answers
+    states = load(connection, shared=list(streams))
+    assert {one.ref.id: one.version for one in states} == {id: at for _, model in told for id, at in model.states.items()}
+    asked = [call.receipt.command_id for writer, _ in told for call in writer.calls if call.receipt]
+    answers = {id: request_hash for id, (request_hash, _) in receipts(connection, asked).items()}
+    assert answers == {id: request_hash for _, model in told for id, request_hash in model.answers.items()}
 
 
 def ids_of(model: Model) -> set[UUID]:
@@ -285,6 +285,9 @@ def people(scratch) -> Iterator[tuple[list[Connection], Engine]]:
     """Two writers' connections, and a reader's engine."""
     writers, reader = scratch.engine("jovey_append"), scratch.engine("jovey_tail", pool_size=1)
     with writers.connect() as first, writers.connect() as second:
+        for connection in (first, second):
+            connection.exec_driver_sql("set jovey.kind = 'system'")  # who sees everything
+            connection.commit()
         yield [first, second], reader
     writers.dispose()
     reader.dispose()
