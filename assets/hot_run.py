@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -13,11 +13,12 @@ from duckdb import DuckDBPyConnection
 from sqlalchemy import Engine
 
 from assets.facts import Loaded, Vocabulary, known, load
-from assets.sql import AS_OF, TODAY, Derived, Graph, read_graph
+from assets.sql import AS_OF, TODAY, Check, Derived, Graph, read_graph
 from assets.table import Checked, build, check_rows, define_macro, expectations_hold
 from warehouse import clock
 from warehouse.lake import cuts
 from warehouse.lake.attach import open_writer, writing
+from warehouse.lake.catalog import Columns, columns, standing_in, without_rows
 from warehouse.lake.cuts import CONSUMER, Account
 from warehouse.lake.empty import empty
 from warehouse.lake.fit import fit
@@ -136,8 +137,7 @@ class _Run:
         if causes or self.before is None or self.before.vocabulary != account.vocabulary:
             causes |= self._timed()
         stale = self.graph.downstream(causes)
-        rows = dict(self._build(stale, redefined))
-        checks = tuple(self._check(frozenset(rows)))
+        rows, checks = self._made(stale, redefined, causes)
         if self.before and not causes and not loaded.events and self.before.vocabulary == account.vocabulary:
             self.connection.execute("rollback")
             account = self.before
@@ -194,19 +194,36 @@ class _Run:
         """Tables that ask for the instant of the run: made anew with any other, so that one instant is true of all."""
         return frozenset(one.name for one in self.graph.derived if one.asks_the_time)
 
-    def _build(self, stale: Iterable[Derived], redefined: frozenset[str]) -> Iterator[tuple[str, int]]:
+    def _made(
+        self, stale: Sequence[Derived], redefined: frozenset[str], causes: frozenset[str]
+    ) -> tuple[dict[str, int], tuple[Checked, ...]]:
+        """Build what is stale and check it: number of rows, and verdicts."""
+        if not stale:
+            return {}, ()
         set_variables(self.connection, self.now, self.today, self.values)
+        present = columns(self.connection)
+        moving = causes | {one.name for one in stale}
+        checks = [one for one in self.graph.checks if not one.is_nightly and one.reads & moving]
+        read = frozenset[str]().union(*map(self.graph.tables_read, stale), *(one.reads for one in checks))
+        still = without_rows(self.connection, (read & present.keys()) - moving)
+        with standing_in(self.connection, {name: present[name] for name in still}):
+            rows = dict(self._build(stale, redefined, present))
+            return rows, tuple(self._check(rows, checks))
+
+    def _build(
+        self, stale: Iterable[Derived], redefined: frozenset[str], present: Mapping[str, Columns]
+    ) -> Iterator[tuple[str, int]]:
         for one in stale:
             if one.macro is None:
-                yield one.name, build(self.connection, one, is_redefined=one.name in redefined)
+                yield one.name, build(self.connection, one, None if one.name in redefined else present.get(one.name))
             elif one.name in redefined:
                 define_macro(self.connection, one)
 
-    def _check(self, rebuilt: frozenset[str]) -> Iterator[Checked]:
-        for name in rebuilt:
-            yield from expectations_hold(self.connection, self.graph[name])
-        for check in self.graph.checks:
-            if not check.is_nightly and check.reads & rebuilt:
+    def _check(self, rows: Mapping[str, int], checks: Iterable[Check]) -> Iterator[Checked]:
+        for name, count in rows.items():
+            yield from expectations_hold(self.connection, self.graph[name], is_empty=not count)
+        for check in checks:
+            if check.reads & rows.keys():
                 yield check_rows(self.connection, check)
 
 

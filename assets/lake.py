@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import Engine
 
@@ -13,6 +14,7 @@ from assets.sql import Graph
 from assets.table import Checked, check_rows, expectations_hold
 from warehouse.lake import cuts
 from warehouse.lake.attach import LakeMissing, open_reader
+from warehouse.lake.catalog import without_rows
 from warehouse.lake.cuts import Account
 from warehouse.lake.keep import Kept, keep
 from warehouse.postgres import Database, open_database
@@ -38,8 +40,9 @@ class Lake:
     def check_all(self) -> list[Checked]:
         """Every expectation of every table and every check, the slow ones too."""
         with open_database(self.settings) as database, open_reader(database, self.settings) as connection:
-            expectations = [found for table in self.graph.tables for found in expectations_hold(connection, table)]
-            return expectations + [check_rows(connection, check) for check in self.graph.checks]
+            empty = without_rows(connection, [table.name for table in self.graph.tables])
+            held = [expectations_hold(connection, one, is_empty=one.name in empty) for one in self.graph.tables]
+            return [*chain.from_iterable(held), *(check_rows(connection, check) for check in self.graph.checks)]
 
     def keep(self) -> Kept:
         """See warehouse.lake.keep."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from assets.sql import Graph
 from assets.table import build, define_macro
 from warehouse.lake import cuts
 from warehouse.lake.attach import LakeMissing, open_beside
+from warehouse.lake.catalog import columns, without_rows
 from warehouse.lake.cuts import Account
 from warehouse.log.position import BEGINNING
 from warehouse.postgres import Database
@@ -80,7 +81,7 @@ def _derive(
             connection.execute(f"create schema if not exists {one.schema}")
             connection.execute(f"create table {one.name} as from lake.{one.name}")
         elif one.macro is None:
-            build(connection, one, is_redefined=True)
+            build(connection, one)
         else:
             define_macro(connection, one)
 
@@ -88,7 +89,7 @@ def _derive(
 def _compared(connection: DuckDBPyConnection, account: Account) -> Proof:
     wanted, present = _columns(connection, "beside"), _columns(connection, "lake")
     same = {table: columns for table, columns in wanted.items() if present.get(table) == columns}
-    empty = _without_rows(connection, same)
+    empty = without_rows(connection, same)
     filled = {table: columns for table, columns in same.items() if table not in empty}
     derived = _sums(connection, "beside", wanted)
     stored = dict.fromkeys(same, (0, 0)) | _sums(connection, "lake", filled)
@@ -109,18 +110,6 @@ def _sums(connection: DuckDBPyConnection, database: str, tables: Mapping[str, _C
         for table, columns in tables.items()
     )
     return {table: (count, total) for table, count, total in connection.execute(sums).fetchall()} if sums else {}
-
-
-def _without_rows(connection: DuckDBPyConnection, tables: Iterable[str]) -> set[str]:
-    """Tables of the lake with neither files nor inlined rows; of two with one name, neither unless both are.
-
-    To be left unread: of an empty table DuckLake 1.5 asks its catalog about each column, 5 ms (duckdb/ducklake#1313).
-    """
-    empty = connection.execute("""
-        with inlined as (select table_id from __ducklake_metadata_lake.lake.ducklake_inlined_data_tables)
-        select table_name from ducklake_table_info('lake') group by 1
-        having sum(file_count) = 0 and not bool_or(table_id in (from inlined))""").fetchall()
-    return {table for table in tables if (table.partition(".")[2],) in empty}
 
 
 def _misshapen(table: str, present: Mapping[str, _Columns], derived: tuple[int, int]) -> Mismatch:
@@ -148,15 +137,7 @@ def _listed(columns: _Columns) -> str:
 
 def _columns(connection: DuckDBPyConnection, database: str) -> dict[str, _Columns]:
     """Table -> its columns with their types, by name: a column that came later stands last in the lake."""
-    rows = connection.execute(
-        """select schema_name || '.' || table_name, column_name, data_type from duckdb_columns()
-           where database_name = ? order by schema_name, table_name, column_name""",
-        [database],
-    ).fetchall()
-    found: dict[str, _Columns] = {}
-    for table, column, kind in rows:
-        found[table] = (*found.get(table, ()), (column, kind))
-    return found
+    return {table: tuple(sorted(own)) for table, own in columns(connection, database).items()}
 
 
 def _count(connection: DuckDBPyConnection, rows: str) -> int:

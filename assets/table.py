@@ -9,6 +9,7 @@ from duckdb import DuckDBPyConnection
 
 from assets.frame import returned
 from assets.sql import Check, Derived
+from warehouse.lake.catalog import Columns
 
 
 class Undocumented(Exception):
@@ -29,15 +30,17 @@ class Checked:
         return self.offenders == 0
 
 
-def build(connection: DuckDBPyConnection, table: Derived, *, is_redefined: bool) -> int:
+def build(connection: DuckDBPyConnection, table: Derived, present: Columns | None = None) -> int:
     """Replace the table's content by what its SQL, or its function, says now; returns its number of rows.
 
-    Rows are deleted and inserted, the table itself stays: create-or-replace would leave its columns and comments in the
+    `present` are the columns it has; without them, or with others than its SQL makes, it is made anew. Else its rows
+    are deleted and inserted and the table itself stays: create-or-replace would leave its columns and comments in the
     catalog once more with every run, and make every reader load the catalog anew.
     """
     with returned(connection, table):
-        if is_redefined or _columns(connection, table.sql) != _present(connection, table.name):
-            _create(connection, table)
+        wanted = _columns(connection, table.sql)
+        if present is None or wanted != [*present]:
+            _create(connection, table, wanted)
         else:
             connection.execute(f"delete from {table.name}")
         row = connection.execute(f"insert into {table.name} {table.sql}").fetchone()
@@ -47,16 +50,17 @@ def build(connection: DuckDBPyConnection, table: Derived, *, is_redefined: bool)
 
 def define_macro(connection: DuckDBPyConnection, macro: Derived) -> None:
     """Create or replace a table macro."""
-    connection.execute(f"create schema if not exists {macro.schema}")
-    connection.execute(f"create or replace macro {macro.name}{macro.macro} as table {macro.sql}")
+    place = _place(connection, macro)
+    connection.execute(f"create or replace macro {place}{macro.macro} as table {macro.sql}")
 
 
-def expectations_hold(connection: DuckDBPyConnection, table: Derived) -> Iterator[Checked]:
-    """A verdict for every expectation of a table, in one scan."""
+def expectations_hold(connection: DuckDBPyConnection, table: Derived, *, is_empty: bool) -> Iterator[Checked]:
+    """A verdict for every expectation of a table, in one scan; an empty one breaks none."""
     if not table.expectations:
         return
     offenders = ", ".join(f"count(*) filter (where not coalesce(({rule}), false))" for rule in table.expectations)
-    row = connection.execute(f"select {offenders} from {table.name}").fetchone()
+    asked = f"select {offenders} from {table.name}"
+    row = (0,) * len(table.expectations) if is_empty else connection.execute(asked).fetchone()
     assert row is not None
     for rule, count in zip(table.expectations, row, strict=True):
         yield Checked(table.name, "expectations", rule, count)
@@ -69,32 +73,32 @@ def check_rows(connection: DuckDBPyConnection, check: Check) -> Checked:
     return Checked(check.table, check.name, check.about, row[0])
 
 
-def _create(connection: DuckDBPyConnection, table: Derived) -> None:
+def _create(connection: DuckDBPyConnection, table: Derived, columns: Columns) -> None:
     """Make the table empty, with the comments of its notes; refuses when columns and notes do not match."""
-    real = [name for name, _ in _columns(connection, table.sql)]
-    if set(real) != set(table.columns):
-        unsaid, unreal = set(real) - set(table.columns), set(table.columns) - set(real)
+    real = {name for name, _ in columns}
+    if real != set(table.columns):
+        unsaid, unreal = real - set(table.columns), set(table.columns) - real
         raise Undocumented(
             f"{table.name}: columns without a note {sorted(unsaid)}, notes without a column {sorted(unreal)}."
         )
-    connection.execute(f"create schema if not exists {table.schema}")
-    connection.execute(f"create or replace table {table.name} as select * from ({table.sql}) limit 0")
-    said = {f"table {table.name}": table.about}
-    said |= {f'column {table.name}."{name}"': meaning for name, meaning in table.columns.items()}
+    place = _place(connection, table)
+    listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
+    connection.execute(f"create or replace table {place} ({listed})")
+    said = {f"table {place}": table.about}
+    said |= {f'column {place}."{name}"': meaning for name, meaning in table.columns.items()}
     connection.execute(";".join(f"comment on {what} is {_quoted(words)}" for what, words in said.items()))
 
 
-def _columns(connection: DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:
+def _place(connection: DuckDBPyConnection, one: Derived) -> str:
+    """Its name with the database it belongs to, whatever stands before that on the search path; its schema is there."""
+    row = connection.execute("select current_database()").fetchone()
+    assert row is not None
+    connection.execute(f"create schema if not exists {row[0]}.{one.schema}")
+    return f"{row[0]}.{one.name}"
+
+
+def _columns(connection: DuckDBPyConnection, sql: str) -> Columns:
     return [(row[0], row[1]) for row in connection.execute(f"describe {sql}").fetchall()]
-
-
-def _present(connection: DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
-    schema, _, table = name.partition(".")
-    # literals: at its first parameter DuckDB imports pandas
-    return connection.execute(f"""
-        select column_name, data_type from duckdb_columns()
-        where database_name = 'lake' and schema_name = {_quoted(schema)} and table_name = {_quoted(table)}
-        order by column_index""").fetchall()
 
 
 def _quoted(text: str) -> str:

@@ -72,8 +72,8 @@ class SmallLake:
         verdicts = []
         for one in self._needed(set(names)):
             if one.macro is None:
-                build(self.connection, one, is_redefined=True)
-                verdicts += expectations_hold(self.connection, one)
+                rows = build(self.connection, one)
+                verdicts += expectations_hold(self.connection, one, is_empty=not rows)
             else:
                 define_macro(self.connection, one)
         return verdicts

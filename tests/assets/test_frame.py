@@ -107,7 +107,7 @@ def test_a_function_s_table_is_made_filled_and_commented_in_the_lake(small_lake)
         ).fetchall()
     )
     assert (kinds["product_id"], kinds["target_quantity"], kinds["lead_time_days"]) == ("UUID", "BIGINT", "BIGINT[]")
-    assert build(small_lake.connection, house_graph()["forecasting.inventory_targets"], is_redefined=False) == 0
+    assert build(small_lake.connection, house_graph()["forecasting.inventory_targets"]) == 0
 
 
 def test_the_answer_s_view_is_gone_afterwards(small_lake):

@@ -8,6 +8,7 @@ import sys
 from datetime import date, timedelta
 from typing import ClassVar
 
+import psycopg
 import pytest
 
 from assets import hot_run
@@ -70,6 +71,8 @@ LOSSES = """\
 -- column: losses_count | Stones lost.
 select count(*) as losses_count from facts.stone_lost
 """
+
+_LOOKS = "select seq_scan + coalesce(idx_scan, 0) from pg_stat_all_tables where relname = 'ducklake_table_column_stats'"
 
 
 @pytest.fixture
@@ -285,13 +288,40 @@ def test_a_run_killed_between_its_rows_and_its_commit_leaves_the_next_one_every_
 
 
 def test_what_was_built_in_many_runs_is_what_is_built_in_one(works):
-    for number in range(4):
+    for number in range(2):
         works.happens(f"order {number}", OrderHeld(cause="manual", reason="x"), OrderReleased(reason="y"))
         works.refresh(graph=house_graph())
     asked = "select position, version, event_id::varchar, effective_at::varchar from facts.order_held order by 1"
     many = works.read(asked)
     again = works.refresh(graph=house_graph(), from_the_beginning=True)
-    assert (again.loaded, works.read(asked)) == (8, many)
+    assert (again.loaded, works.read(asked)) == (4, many)
+
+
+def test_a_table_made_beside_empty_ones_is_made_in_the_lake_and_reads_what_comes_to_them(quarry):
+    quarry.refresh()
+    quarry.writes("stones.losses", LOSSES)
+    quarry.writes("facts.echoes", LOSSES.replace("stone_lost", "stone_found"))  # in the schema of what it reads
+    quarry.refresh()
+    assert quarry.read("select losses_count from stones.losses union all from facts.echoes") == [(0,), (0,)]
+    quarry.happens("opal", StoneFound(weight=5), StoneLost())
+    quarry.refresh()
+    assert quarry.read("select losses_count from stones.losses union all from facts.echoes") == [(1,), (1,)]
+
+
+def test_an_empty_table_is_not_asked_about_column_by_column(works):
+    named = ("number", "channel", "currency", "net", "tax", "total", "terms", "location", "reference", "expires_at")
+    counted = " + ".join(f"count({name})" for name in named)
+    notes = "-- about: One row.\n-- column: words | How many."
+    works.writes("orders.words", f"{notes}\nselect {counted} as words from facts.order_placed")
+    works.refresh()
+
+    def looks():
+        with psycopg.connect(works.database.libpq()) as connection:
+            return connection.execute(_LOOKS).fetchone()[0]
+
+    before = looks()
+    assert works.refresh(anew=["orders.words"]).rows == {"orders.words": 1}
+    assert looks() - before < len(named)
 
 
 @pytest.mark.parametrize("is_first", [True, False])

@@ -68,7 +68,7 @@ class Prompt(uvicorn.Server):
     """Uvicorn that ends at once when nobody is connected: it looks each tenth of a second, and lingers for another."""
 
     async def main_loop(self) -> None:
-        while not await self.on_tick(0):
+        while not await self.on_tick(0):  # noqa: ASYNC110 - it is told by a flag, from another thread
             await asyncio.sleep(0.01)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -263,8 +263,8 @@ def compare(*told: tuple[Writer, Model]) -> None:
         mine = [row for row in rows if row.aggregate_id == stream]
         assert [(row.id, row.reason) for row in mine] == events
         assert [row.version for row in mine] == list(range(1, len(mine) + 1))
-    states = load(connection, shared=list(streams))
-    assert {one.ref.id: one.version for one in states} == {id: at for _, model in told for id, at in model.states.items()}
+    states = {one.ref.id: one.version for one in load(connection, shared=list(streams))}
+    assert states == {id: version for _, model in told for id, version in model.states.items()}
     asked = [call.receipt.command_id for writer, _ in told for call in writer.calls if call.receipt]
     answers = {id: request_hash for id, (request_hash, _) in receipts(connection, asked).items()}
     assert answers == {id: request_hash for _, model in told for id, request_hash in model.answers.items()}

@@ -57,4 +57,3 @@ def _canonical(connection: DuckDBPyConnection, tables: list[FactTable]) -> dict[
     row = connection.execute(f"select {asked}").fetchone()
     assert row is not None
     return dict(zip(kinds, row, strict=True))
-
