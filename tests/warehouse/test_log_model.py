@@ -132,10 +132,12 @@ class Writer:
 class Log(RuleBasedStateMachine):
     """Two writers with streams of their own, and a reader that cuts; each example begins with empty streams."""
 
-    def __init__(self, writers: list[Connection], reader: Engine, cuts: list[Cut], outcomes: set[str]) -> None:
+    def __init__(
+        self, writers: list[Connection], reader: Engine, looking: Connection, cuts: list[Cut], outcomes: set[str]
+    ) -> None:
         super().__init__()
         self.outcomes = outcomes
-        self.reader = reader
+        self.reader, self.looking = reader, looking
         self.writers = [
             Writer(connection, tuple(Ref("product", number()) for _ in range(STREAMS_EACH)), Model())
             for connection in writers
@@ -200,8 +202,8 @@ class Log(RuleBasedStateMachine):
         self.cuts.append(take_cut(self.reader, "model", self.cuts[-1]))
         new = between(self.cuts[-2].snapshot, self.cuts[-1].snapshot)
         batch = f"select id from jovey.events where {new} order by position"
-        with self.reader.connect() as connection:
-            assert connection.exec_driver_sql(batch).scalars().all() == [id for id in self.order if id in self.untold]
+        found = self.looking.exec_driver_sql(batch).scalars().all()
+        assert found == [id for id in self.order if id in self.untold]
         self.untold.clear()
 
     def _call(self, writer: Writer, call: Call) -> None:
@@ -281,14 +283,15 @@ def pairs(events: list[Recorded[ProductDeactivated]]) -> Iterator[tuple[Recorded
 
 
 @pytest.fixture
-def people(scratch) -> Iterator[tuple[list[Connection], Engine]]:
-    """Two writers' connections, and a reader's engine."""
-    writers, reader = scratch.engine("jovey_append"), scratch.engine("jovey_tail", pool_size=1)
-    with writers.connect() as first, writers.connect() as second:
+def people(scratch) -> Iterator[tuple[list[Connection], Engine, Connection]]:
+    """Two writers' connections; a reader's engine for cuts, and its connection that sees each statement's moment."""
+    writers, reader = scratch.engine("jovey_append"), scratch.engine("jovey_tail", pool_size=2)
+    now = reader.execution_options(isolation_level="AUTOCOMMIT")
+    with writers.connect() as first, writers.connect() as second, now.connect() as looking:
         for connection in (first, second):
             connection.exec_driver_sql("set jovey.kind = 'system'")  # who sees everything
             connection.commit()
-        yield [first, second], reader
+        yield [first, second], reader, looking
     writers.dispose()
     reader.dispose()
 
