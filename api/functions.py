@@ -1,4 +1,4 @@
-"""THE table: every kind of stream with its rules, and what follows from every fact."""
+"""THE table of rules: every kind of stream (streams.py) with what decides on it, and what follows from every fact."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import api.procurement.react
 import api.receivables.decide
 import api.receivables.react
 from api.decider import Decider, React
-from api.stream import Stream
 from warehouse.events.event import Event
 
 DECIDERS: dict[str, Decider[Any]] = {
@@ -32,8 +31,6 @@ DECIDERS: dict[str, Decider[Any]] = {
         *api.agents.decide.DECIDERS,
     )
 }
-
-STREAMS: dict[str, Stream[Any]] = {name: decider.stream for name, decider in DECIDERS.items()}
 
 _REACTIONS: tuple[dict[type[Event], React], ...] = (
     api.orders.react.REACTIONS,

@@ -18,11 +18,12 @@ from sqlalchemy.exc import DBAPIError
 
 from api.actor import Actor
 from api.command import Command
-from api.functions import DECIDERS, REACTIONS, STREAMS
+from api.functions import DECIDERS, REACTIONS
 from api.given import Given
 from api.refusals import Refusal
 from api.rules import Rules
 from api.stream import Stream
+from api.streams import STREAMS
 from warehouse.events.event import Event, Recorded, Ref
 from warehouse.ids import derived
 from warehouse.log.append import (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any, LiteralString, NamedTuple
@@ -15,9 +16,9 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from api.functions import STREAMS
 from api.stream import Stream
-from warehouse.events.event import Event, Recorded, Ref
+from api.streams import STREAMS
+from warehouse.events.event import Event, Ref
 from warehouse.events.upcasts import upcast
 from warehouse.events.vocabulary import VOCABULARY
 from warehouse.log.people import People, claim_key
@@ -80,35 +81,40 @@ def fold_around(connection: Connection, ref: Ref, version: int) -> tuple[str | N
     20,000 events/s. Raises UnreadableFact.
     """
     stream = STREAMS[ref.stream]
-    before, state = None, stream.initial
+    before, state, reader = None, stream.initial, cache(_reader)
     with closing(streamed(connection, "one_stream", _ONE_STREAM, (ref.id, version), _Row)) as rows:
         for row in rows:
             before = stream.dump(state) if row.version == version > 1 else None
-            state = stream.evolve(state, _recorded(_event(row), ref, row))
+            state = stream.evolve(state, _Past(_event(row, reader), ref, row.effective_at, row.created_by))
     return before, stream.dump(state)
 
 
 class _Row(NamedTuple):
-    """A row of _EVENTS."""
+    """A row of _EVENTS; its stream's id in bytes, of which an id is made once a stream."""
 
-    aggregate_id: UUID
+    aggregate_id: bytes
     aggregate_type: str
     version: int
     event_type: str
     schema_version: int
     payload: str
-    id: UUID
     effective_at: datetime
     created_by: str
-    correlation_id: UUID
-    causation_id: UUID
-    subject_id: UUID | None
     position: int
 
 
+class _Past(NamedTuple):
+    """A fact as states see it (Happened): what else stands in its row is not read."""
+
+    event: Event
+    ref: Ref
+    effective_at: datetime
+    created_by: str
+
+
 _COLUMNS: LiteralString = """
-    select aggregate_id, aggregate_type, version, event_type, schema_version, data::text, id, effective_at, created_by,
-           correlation_id, causation_id, subject_id, position"""
+    select uuid_send(aggregate_id), aggregate_type, version, event_type, schema_version, data::text, effective_at,
+           created_by, position"""
 _EVENTS: LiteralString = f"{_COLUMNS} from jovey.history where aggregate_type <> 'access' and "
 _ONE_STREAM: LiteralString = f"""{_COLUMNS}
     from jovey.visible_history where aggregate_id = %s and version <= %s order by version"""
@@ -117,27 +123,28 @@ _ONE_STREAM: LiteralString = f"""{_COLUMNS}
 def _refolded(connection: Connection, condition: LiteralString, values: tuple[Any, ...]) -> Generator[Refolded]:
     query = f"{_EVENTS}{condition} order by aggregate_id, version"
     with closing(streamed(connection, "events", query, values, _Row)) as rows:
-        streams = groupby(rows, key=attrgetter("aggregate_id.int"))  # a UUID would compare itself in Python
-        folded = (_folded(facts) for _, facts in streams)
+        streams = groupby(rows, key=attrgetter("aggregate_id"))
+        reader = cache(_reader)
+        folded = (_folded(facts, reader) for _, facts in streams)
         while batch := list(islice(folded, REVEALED_TOGETHER)):
             yield from _with_claims(connection, batch)
 
 
-def _folded(facts: Iterable[_Row]) -> Refolded:
+def _folded(facts: Iterable[_Row], reader: _Reader) -> Refolded:
     """One stream's events in order of version -> its state. Hidden words stay hidden: they are carried along."""
     stream: Stream[Any] | None = None
     state, first, last, ref = None, None, None, None
     for row in facts:
-        event = _event(row)
+        event = _event(row, reader)
         if stream is None or ref is None:
-            stream, ref, first = STREAMS[row.aggregate_type], Ref(row.aggregate_type, row.aggregate_id), row
+            stream, ref, first = STREAMS[row.aggregate_type], Ref(row.aggregate_type, UUID(bytes=row.aggregate_id)), row
             state = stream.initial
         if row.version != (last.version + 1 if last else 1):
             raise UnreadableFact(
-                f"{row.aggregate_type} {row.aggregate_id} has no event of version {row.version - 1}; "
+                f"{ref.stream} {ref.id} has no event of version {row.version - 1}; "
                 "if it stands in the archive: jovey unpack."
             )
-        state, last = stream.evolve(state, _recorded(event, ref, row)), row
+        state, last = stream.evolve(state, _Past(event, ref, row.effective_at, row.created_by)), row
     assert stream is not None and ref is not None and first is not None and last is not None, "no group is empty"
     return Refolded(
         ref=ref,
@@ -163,33 +170,34 @@ def _with_claims(connection: Connection, batch: list[Refolded]) -> Iterator[Refo
             yield one
 
 
-def _recorded(event: Event, ref: Ref, row: _Row) -> Recorded[Any]:
-    return Recorded(
-        event,
-        row.id,
-        ref,
-        row.version,
-        row.effective_at,
-        row.created_by,
-        row.correlation_id,
-        row.causation_id,
-        row.subject_id,
-    )
-
-
-def _event(row: _Row) -> Event:
+def _event(row: _Row, reader: _Reader) -> Event:
     """The stored payload as its class of today."""
-    event = VOCABULARY.get(row.event_type)
-    if event is None or row.schema_version > event.schema_version or event.stream != row.aggregate_type:
+    read = reader(row.event_type, row.schema_version, row.aggregate_type)
+    if read is None:
         kind = f"{row.event_type} of version {row.schema_version} in a {row.aggregate_type}"
         raise UnreadableFact(f"Event {row.position} is a {kind}, unknown to this code: update it.")
     try:
-        if row.schema_version == event.schema_version:
-            read: Event = event.__pydantic_validator__.validate_json(row.payload)  # its own method takes twice as long
-            return read
-        lifted = upcast(event.type, row.schema_version, json.loads(row.payload), to=event.schema_version)
-        return event.model_validate_json(json.dumps(lifted))
+        return read(row.payload)
     except (KeyError, ValidationError) as error:
         raise UnreadableFact(
-            f"Event {row.position} is no {event.type} of version {row.schema_version}: {error}"
+            f"Event {row.position} is no {row.event_type} of version {row.schema_version}: {error}"
         ) from error
+
+
+_Reader = Callable[[str, int, str], Callable[[str], Event] | None]
+
+
+def _reader(event_type: str, version: int, stream: str) -> Callable[[str], Event] | None:
+    """What makes an event of today's class of a payload of such a version; None where no class knows it."""
+    event = VOCABULARY.get(event_type)
+    if event is None or version > event.schema_version or event.stream != stream:
+        return None
+    if version == event.schema_version:
+        read: Callable[[str], Event] = event.__pydantic_validator__.validate_json  # its own method takes twice as long
+        return read
+
+    def lifted(payload: str) -> Event:
+        newest = upcast(event_type, version, json.loads(payload), to=event.schema_version)
+        return event.model_validate_json(json.dumps(newest))
+
+    return lifted

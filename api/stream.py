@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from warehouse.events.event import Recorded, Ref
+from warehouse.events.event import Happened, Ref
 
 S = TypeVar("S")
 
@@ -27,7 +27,7 @@ class Stream(Generic[S]):
 
     name: str
     initial: S
-    evolve: Callable[[S, Recorded[Any]], S]
+    evolve: Callable[[S, Happened[Any]], S]
     status: Callable[[S], str]
     owner: Callable[[S], UUID | None] = lambda _: None
     claims: Callable[[S], Iterable[tuple[str, str]]] = lambda _: ()

@@ -33,7 +33,7 @@ from warehouse.events.agents import (
     Sight,
     Verdict,
 )
-from warehouse.events.event import Recorded
+from warehouse.events.event import Happened
 from warehouse.money import ZERO
 
 DecisionEvent = (
@@ -158,7 +158,7 @@ class ModelCall:
     recorded_at: datetime | None = None
 
 
-def evolve_decision(decision: Decision, recorded: Recorded[DecisionEvent]) -> Decision:
+def evolve_decision(decision: Decision, recorded: Happened[DecisionEvent]) -> Decision:
     """The decision after one more fact."""
     match recorded.event:
         case DecisionProposed() as fact:
@@ -180,11 +180,11 @@ def evolve_decision(decision: Decision, recorded: Recorded[DecisionEvent]) -> De
             assert_never(never)
 
 
-def _decided(decision: Decision, recorded: Recorded[DecisionEvent]) -> Decision:
+def _decided(decision: Decision, recorded: Happened[DecisionEvent]) -> Decision:
     return replace(decision, decided_by=recorded.created_by, decided_at=recorded.effective_at)
 
 
-def _proposed(fact: DecisionProposed, recorded: Recorded[DecisionEvent]) -> Decision:
+def _proposed(fact: DecisionProposed, recorded: Happened[DecisionEvent]) -> Decision:
     told = {name: getattr(fact, name) for name in DecisionProposed.model_fields if name not in _RENAMED}
     return Decision(
         **told,
@@ -205,12 +205,12 @@ def act_of(told: ProposedAct) -> Restocking | Repricing:
     return Restocking(**filled) if told.kind == "reorder" else Repricing(**filled)
 
 
-def evolve_docket(_: Docket, recorded: Recorded[DocketRenewed]) -> Docket:
+def evolve_docket(_: Docket, recorded: Happened[DocketRenewed]) -> Docket:
     """The docket after one more proposal."""
     return Docket(recorded.event.decision_id, recorded.event.event_number)
 
 
-def evolve_model_call(_: ModelCall, recorded: Recorded[ModelCallRecorded]) -> ModelCall:
+def evolve_model_call(_: ModelCall, recorded: Happened[ModelCallRecorded]) -> ModelCall:
     """The call after one more answer."""
     return ModelCall(**dict(recorded.event), recorded_at=recorded.effective_at)
 

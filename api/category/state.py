@@ -27,7 +27,7 @@ from warehouse.events.category import (
     ProductReactivated,
     Specifications,
 )
-from warehouse.events.event import Recorded
+from warehouse.events.event import Happened
 from warehouse.money import ZERO
 
 PRICE_MEMORY = timedelta(days=30)  # as far back as the limit on price changes looks
@@ -135,7 +135,7 @@ class Market:
     observations: tuple[Observation, ...] = ()
 
 
-def evolve_product(product: Product, recorded: Recorded[ProductEvent]) -> Product:
+def evolve_product(product: Product, recorded: Happened[ProductEvent]) -> Product:
     """The product after one more fact."""
     match recorded.event:
         case ProductCreated() as created:
@@ -177,7 +177,7 @@ def evolve_product(product: Product, recorded: Recorded[ProductEvent]) -> Produc
             assert_never(never)
 
 
-def evolve_price_list(prices: PriceList, recorded: Recorded[PriceListEvent]) -> PriceList:
+def evolve_price_list(prices: PriceList, recorded: Happened[PriceListEvent]) -> PriceList:
     """The price list after one more fact."""
     match recorded.event:
         case PriceListCreated(name=name, currency=currency):
@@ -194,7 +194,7 @@ def evolve_price_list(prices: PriceList, recorded: Recorded[PriceListEvent]) -> 
             assert_never(never)
 
 
-def evolve_market(market: Market, recorded: Recorded[CompetitorPriceObserved]) -> Market:
+def evolve_market(market: Market, recorded: Happened[CompetitorPriceObserved]) -> Market:
     """The market after one more observation; one that is older than what is known of the competitor changes nothing."""
     seen = recorded.event
     known = {one.competitor: one for one in market.observations}

@@ -30,7 +30,7 @@ from warehouse.events.customers import (
     StaffMemberDeactivated,
     StaffMemberInvited,
 )
-from warehouse.events.event import Recorded
+from warehouse.events.event import Happened
 from warehouse.events.personal import ERASED
 
 CustomerEvent = (
@@ -101,7 +101,7 @@ class StaffMember:
     is_active: bool = False
 
 
-def evolve_customer(customer: Customer, recorded: Recorded[CustomerEvent]) -> Customer:
+def evolve_customer(customer: Customer, recorded: Happened[CustomerEvent]) -> Customer:
     """The customer after one more fact."""
     match recorded.event:
         case CustomerRegistered() as fact:
@@ -138,7 +138,7 @@ def evolve_customer(customer: Customer, recorded: Recorded[CustomerEvent]) -> Cu
             assert_never(never)
 
 
-def evolve_staff_member(member: StaffMember, recorded: Recorded[StaffMemberEvent]) -> StaffMember:
+def evolve_staff_member(member: StaffMember, recorded: Happened[StaffMemberEvent]) -> StaffMember:
     """The staff member after one more fact."""
     match recorded.event:
         case StaffMemberInvited() as fact:

@@ -16,10 +16,10 @@ from api.events.archived import EventPage, archived_events, archived_of, event_m
 from api.events.filters import Filters, address, newest
 from api.events.sight import types_seen
 from api.events.views import EventDetail, event_view
-from api.functions import STREAMS
 from api.house import Here
 from api.paging import Paged
 from api.refold import fold_around
+from api.streams import STREAMS
 from api.views import routed
 from warehouse.events.event import Ref
 from warehouse.log.people import People

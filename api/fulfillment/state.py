@@ -11,7 +11,7 @@ from uuid import UUID
 
 from api.replace import replace
 from api.stream import Stream
-from warehouse.events.event import Recorded
+from warehouse.events.event import Happened
 from warehouse.events.fulfillment import (
     InspectedLine,
     InventoryAdjusted,
@@ -101,7 +101,7 @@ class Stock:
         return min(self.on_hand, self.reserved_for(order_id))
 
 
-def evolve_stock(stock: Stock, recorded: Recorded[Any]) -> Stock:
+def evolve_stock(stock: Stock, recorded: Happened[Any]) -> Stock:
     """The stock after one more of its events."""
     event: StockEvent = recorded.event
     if stock.product_id is None:
@@ -167,7 +167,7 @@ class Shipment:
     tracking_number: str | None = None
 
 
-def evolve_shipment(shipment: Shipment, recorded: Recorded[Any]) -> Shipment:
+def evolve_shipment(shipment: Shipment, recorded: Happened[Any]) -> Shipment:
     """The shipment after one more of its events."""
     event: ShipmentEvent = recorded.event
     match event:
@@ -202,7 +202,7 @@ class Return:
     status: Literal["none", "requested", "approved", "received", "inspected", "closed"] = "none"
 
 
-def evolve_return(back: Return, recorded: Recorded[Any]) -> Return:
+def evolve_return(back: Return, recorded: Happened[Any]) -> Return:
     """The return after one more of its events."""
     event: ReturnEvent = recorded.event
     match event:

@@ -13,7 +13,7 @@ from api.orders.lines import Line, Planned, Returning, as_agreed, less, moved
 from api.replace import replace
 from api.stream import Stream
 from warehouse.events.customers import Address, PaymentTerms
-from warehouse.events.event import Recorded
+from warehouse.events.event import Happened
 from warehouse.events.orders import (
     LineQuantity,
     OrderCancelled,
@@ -217,7 +217,7 @@ class Order:
         return self.lines[line_no - 1] if 0 < line_no <= len(self.lines) else None
 
 
-def evolve_order(order: Order, recorded: Recorded[Any]) -> Order:
+def evolve_order(order: Order, recorded: Happened[Any]) -> Order:
     """The order after one more of its events."""
     event: OrderEvent = recorded.event
     match event:
@@ -267,7 +267,7 @@ def evolve_order(order: Order, recorded: Recorded[Any]) -> Order:
             assert_never(event)
 
 
-def _shipped(order: Order, event: OrderLineShipped, recorded: Recorded[Any]) -> Order:
+def _shipped(order: Order, event: OrderLineShipped, recorded: Happened[Any]) -> Order:
     return replace(
         order,
         lines=moved(order.lines, event.lines, "shipped"),
@@ -277,7 +277,7 @@ def _shipped(order: Order, event: OrderLineShipped, recorded: Recorded[Any]) -> 
     )
 
 
-def _placed(event: OrderPlaced, recorded: Recorded[Any]) -> Order:
+def _placed(event: OrderPlaced, recorded: Happened[Any]) -> Order:
     return Order(
         id=recorded.ref.id,
         number=event.number,

@@ -12,7 +12,7 @@ from uuid import UUID
 from api.replace import replace
 from api.stream import Stream
 from warehouse.events.customers import PaymentTerms
-from warehouse.events.event import Recorded
+from warehouse.events.event import Happened
 from warehouse.events.procurement import (
     PurchaseOrderApproved,
     PurchaseOrderCancelled,
@@ -97,7 +97,7 @@ class PurchaseOrder:
         return self.status in {"sent", "confirmed", "partially_received"}
 
 
-def evolve_supplier(supplier: Supplier, recorded: Recorded[SupplierEvent]) -> Supplier:
+def evolve_supplier(supplier: Supplier, recorded: Happened[SupplierEvent]) -> Supplier:
     """The supplier after one more fact."""
     match recorded.event:
         case SupplierCreated() as fact:
@@ -110,7 +110,7 @@ def evolve_supplier(supplier: Supplier, recorded: Recorded[SupplierEvent]) -> Su
             assert_never(never)
 
 
-def evolve_purchase_order(order: PurchaseOrder, recorded: Recorded[PurchaseOrderEvent]) -> PurchaseOrder:
+def evolve_purchase_order(order: PurchaseOrder, recorded: Happened[PurchaseOrderEvent]) -> PurchaseOrder:
     """The purchase order after one more fact."""
     match recorded.event:
         case PurchaseOrderCreated() as fact:

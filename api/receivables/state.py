@@ -11,7 +11,7 @@ from uuid import UUID
 
 from api.replace import replace
 from api.stream import Stream
-from warehouse.events.event import Recorded
+from warehouse.events.event import Happened
 from warehouse.events.receivables import (
     AccountHeld,
     AccountReleased,
@@ -139,7 +139,7 @@ class Account:
         return self.invoices.get(id) or next((invoice for invoice in self.settled if invoice.id == id), None)
 
 
-def evolve_account(account: Account, recorded: Recorded[Any]) -> Account:
+def evolve_account(account: Account, recorded: Happened[Any]) -> Account:
     """The account after one more of its events."""
     event: AccountEvent = recorded.event
     match event:
@@ -265,7 +265,7 @@ class Series:
     count: int = 0
 
 
-def evolve_series(series: Series, recorded: Recorded[Any]) -> Series:
+def evolve_series(series: Series, recorded: Happened[Any]) -> Series:
     """The series after one more number."""
     event: DocumentNumberAssigned = recorded.event
     return Series(event.series, series.count + 1)

@@ -18,6 +18,7 @@ from api.actor import system
 from api.category.commands import ChangePrice, CreateProduct, product_id
 from api.category.state import PRODUCT
 from api.customers.commands import RegisterCustomer
+from api.functions import DECIDERS
 from api.handle import Request, handle_all
 from api.mend import Rebuilt, rebuild
 from api.parity import differences
@@ -31,6 +32,7 @@ from api.procurement.commands import (
 from api.refold import EVERYTHING, Span, UnreadableFact, refold, refold_some
 from api.refusals import Refusal
 from api.rules import Rules
+from api.streams import STREAMS
 from warehouse.events.category import ProductCreated
 from warehouse.events.upcasts import UPCASTS
 from warehouse.ids import derived_at
@@ -110,6 +112,10 @@ def tables(connection):
 
 
 @pytest.mark.usefixtures("told")
+def test_every_kind_of_stream_has_its_rules_and_no_other_has():
+    assert {name: decider.stream for name, decider in DECIDERS.items()} == STREAMS
+
+
 def test_what_is_stored_is_the_fold_of_the_log(owner):
     assert list(differences(owner)) == []
 

@@ -12,7 +12,7 @@ import pytest
 
 import api
 from api import replace as module
-from api.functions import STREAMS
+from api.streams import STREAMS
 
 ROOM = Path(api.__file__).parent
 

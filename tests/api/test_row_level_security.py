@@ -16,7 +16,7 @@ from api.access import DOORS
 from api.actor import Actor, system
 from api.auth.enter import NOBODY
 from api.customers.policy import FUNCTIONS
-from api.functions import STREAMS
+from api.streams import STREAMS
 from warehouse.events.vocabulary import VOCABULARY, function_of
 from warehouse.log.asker import reading
 from warehouse.log.migrate import ROLES, migrate

@@ -37,7 +37,7 @@ from api.fulfillment.commands import (
     ShipShipment,
     TransferStock,
 )
-from api.functions import DECIDERS, REACTIONS, STREAMS
+from api.functions import DECIDERS, REACTIONS
 from api.given import Given
 from api.orders.commands import (
     CancelOrder,
@@ -67,6 +67,7 @@ from api.receivables.state import ACCOUNT, SERIES, Account
 from api.refusals import Refusal
 from api.rules import Rules
 from api.stream import Stream
+from api.streams import STREAMS
 from warehouse.events.event import Event, Recorded, Ref
 from warehouse.events.orders import LineQuantity
 from warehouse.events.receivables import (

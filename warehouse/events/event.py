@@ -1,4 +1,4 @@
-"""Event, the base of every fact, and Recorded, a fact with the envelope the log put around it."""
+"""Event, the base of every fact; Recorded, a fact with the envelope the log put around it; Happened, what folds see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Annotated, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -82,8 +82,27 @@ class Ref:
     id: UUID
 
 
+class Happened(Protocol[E_co]):
+    """What a state folds from: a fact, whose it is, when it happened and who did it.
+
+    The rest of the envelope says how it came into the log, and is no part of any state.
+    """
+
+    @property
+    def event(self) -> E_co: ...
+
+    @property
+    def ref(self) -> Ref: ...
+
+    @property
+    def effective_at(self) -> datetime: ...
+
+    @property
+    def created_by(self) -> str: ...
+
+
 class Recorded(NamedTuple, Generic[E_co]):
-    """A fact and its envelope; a tuple, as one is made for every event that is folded.
+    """A fact and its envelope.
 
     `effective_at` is when it happened in the business; `correlation_id` is the command that began the chain,
     `causation_id` the command or event right before.
