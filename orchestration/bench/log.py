@@ -7,6 +7,7 @@ a ratio is the median of what each round's contestants had to each other.
 from __future__ import annotations
 
 import os
+import timeit
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,13 @@ def at_least(name: str, value: float, unit: str, floor: float) -> Figure:
 def _machine() -> Iterator[Figure]:
     yield Figure("processors", psutil.cpu_count() or 0, "cores")
     yield Figure("other work: load average of the last minute", os.getloadavg()[0], "")
+    yield Figure("its speed: ten million steps of a loop in Python", min(timeit.repeat(_steps, number=1)), "s")
+
+
+def _steps() -> None:
+    total = 0
+    for step in range(10_000_000):
+        total += step * step
 
 
 def _writes(bench: Bench, seconds: int) -> Iterator[Figure]:
