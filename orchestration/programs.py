@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Ports:
 
 def stages(settings: Settings, environment: Mapping[str, str], workspace: Path, ports: Ports) -> list[list[Child]]:
     """What to run, in the order of starting: the second stage reads the code server of the first."""
-    code_port = free_port(LOOPBACK)
+    code_port = free_port(LOOPBACK, but=(ports.api, ports.dagster, ports.staff))
     workspace.write_text(_shared_workspace(code_port))
     return [
         [_api(settings, environment, ports.api), _code_server(environment, code_port)],
@@ -59,12 +59,14 @@ def program(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def free_port(host: str) -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(host: str, *, but: Collection[int] = ()) -> int:
+    """A port that nobody listens on at the moment, and that was not chosen before: the system may name one twice."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            port: int = probe.getsockname()[1]
+        if port not in but:
+            return port
 
 
 def is_free(host: str, port: int) -> bool:

@@ -62,7 +62,9 @@ def chosen_ports(settings: Settings) -> Ports:
         ("JOVEY_DAGSTER_PORT", LOOPBACK, settings.dagster_port),
         ("JOVEY_STAFF_PORT", LOOPBACK, settings.staff_port),
     )
-    chosen = [port or free_port(host) for _, host, port in wanted]
+    named, chosen = {port for *_, port in wanted}, list[int]()
+    for _, host, port in wanted:
+        chosen.append(port or free_port(host, but={*named, *chosen}))
     for (name, host, _), port in zip(wanted, chosen, strict=True):
         if not is_free(host, port):
             raise CannotServe(f"Port {port} is taken by another program; stop it or set {name} to another port.")

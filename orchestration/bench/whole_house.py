@@ -28,7 +28,9 @@ class NeverUp(Exception):
 def own_home() -> Iterator[Settings]:
     """Settings of a fresh home with an embedded database and free ports; the folder goes afterwards."""
     with tempfile.TemporaryDirectory(prefix="jovey-", ignore_cleanup_errors=True) as folder:
-        ports = {name: free_port(LOOPBACK) for name in ("api_port", "dagster_port", "staff_port")}
+        ports: dict[str, int] = {}
+        for name in ("api_port", "dagster_port", "staff_port"):
+            ports[name] = free_port(LOOPBACK, but=ports.values())
         yield Settings.model_validate({"home": folder, "DATABASE_URL": None, "lake_path": None, **ports})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -44,6 +43,7 @@ from api.procurement.commands import CreateSupplier
 from api.rules import rules_of
 from assets.lake import Lake
 from dashboards.company import company
+from orchestration.programs import LOOPBACK, free_port
 from warehouse.clock import now
 from warehouse.ids import named, new_id
 from warehouse.postgres import Database
@@ -175,16 +175,12 @@ def _run(server: Database, statement: str, *names: str) -> None:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def house_settings(own_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     url = f"postgresql://{own_database.user}@/{own_database.name}?host={own_database.host}&port={own_database.port}"
     home = tmp_path_factory.mktemp("screens")
-    ports = {"api_port": free_port(), "staff_port": free_port()}
+    api_port = free_port(LOOPBACK)
+    ports = {"api_port": api_port, "staff_port": free_port(LOOPBACK, but=[api_port])}
     return Settings(_env_file=None, home=home, DATABASE_URL=url, secret_key=KEY, **ports)
 
 

@@ -127,3 +127,14 @@ def test_dagster_is_bound_to_loopback_and_the_api_where_it_is_told(home: Path):
     (api, code), (staff, web, _) = programs.stages(open_house, {}, home / "workspace.yaml", programs.Ports(1, 2, 3))
     assert "0.0.0.0" in api.command
     assert all("127.0.0.1" in child.command and "0.0.0.0" not in child.command for child in (code, staff, web))
+
+
+def test_a_port_that_was_chosen_before_is_not_chosen_again():
+    class Before(list):
+        def __contains__(self, port):
+            self.append(port)
+            return len(self) == 1
+
+    before = Before()
+    assert programs.free_port(programs.LOOPBACK, but=before) == before[-1]
+    assert len(before) == 2
