@@ -40,6 +40,7 @@ class Lake:
     def check_all(self) -> list[Checked]:
         """Every expectation of every table and every check, the slow ones too."""
         with open_database(self.settings) as database, open_reader(database, self.settings) as connection:
+            connection.execute("begin")  # one version of the lake for all that follows
             empty = without_rows(connection, [table.name for table in self.graph.tables])
             held = [expectations_hold(connection, one, is_empty=one.name in empty) for one in self.graph.tables]
             return [*chain.from_iterable(held), *(check_rows(connection, check) for check in self.graph.checks)]

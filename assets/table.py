@@ -51,15 +51,18 @@ def build(connection: DuckDBPyConnection, table: Derived, present: Columns | Non
 def define_macro(connection: DuckDBPyConnection, macro: Derived) -> None:
     """Create or replace a table macro."""
     place = _place(connection, macro)
+    connection.execute(f"create schema if not exists {place.rpartition('.')[0]}")
     connection.execute(f"create or replace macro {place}{macro.macro} as table {macro.sql}")
 
 
-def expectations_hold(connection: DuckDBPyConnection, table: Derived, *, is_empty: bool) -> Iterator[Checked]:
-    """A verdict for every expectation of a table, in one scan; an empty one breaks none."""
+def expectations_hold(connection: DuckDBPyConnection, table: Derived, *, is_empty: bool = False) -> Iterator[Checked]:
+    """A verdict for every expectation of a table, in one scan; of an empty one they are read and not tried."""
     if not table.expectations:
         return
     offenders = ", ".join(f"count(*) filter (where not coalesce(({rule}), false))" for rule in table.expectations)
     asked = f"select {offenders} from {table.name}"
+    if is_empty:
+        connection.execute(f"describe {asked}")
     row = (0,) * len(table.expectations) if is_empty else connection.execute(asked).fetchone()
     assert row is not None
     for rule, count in zip(table.expectations, row, strict=True):
@@ -82,6 +85,7 @@ def _create(connection: DuckDBPyConnection, table: Derived, columns: Columns) ->
             f"{table.name}: columns without a note {sorted(unsaid)}, notes without a column {sorted(unreal)}."
         )
     place = _place(connection, table)
+    connection.execute(f"create schema if not exists {place.rpartition('.')[0]}")
     listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
     connection.execute(f"create or replace table {place} ({listed})")
     said = {f"table {place}": table.about}
@@ -90,10 +94,9 @@ def _create(connection: DuckDBPyConnection, table: Derived, columns: Columns) ->
 
 
 def _place(connection: DuckDBPyConnection, one: Derived) -> str:
-    """Its name with the database it belongs to, whatever stands before that on the search path; its schema is there."""
+    """Its name with the database it belongs to, whatever stands before that on the search path."""
     row = connection.execute("select current_database()").fetchone()
     assert row is not None
-    connection.execute(f"create schema if not exists {row[0]}.{one.schema}")
     return f"{row[0]}.{one.name}"
 
 

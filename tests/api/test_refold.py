@@ -111,11 +111,11 @@ def tables(connection):
     return rows, set(connection.execute(text("select * from jovey.unique_claims")).all())
 
 
-@pytest.mark.usefixtures("told")
 def test_every_kind_of_stream_has_its_rules_and_no_other_has():
     assert {name: decider.stream for name, decider in DECIDERS.items()} == STREAMS
 
 
+@pytest.mark.usefixtures("told")
 def test_what_is_stored_is_the_fold_of_the_log(owner):
     assert list(differences(owner)) == []
 

@@ -14,6 +14,7 @@ from assets.sql import Unreadable, read_graph
 from assets.table import build
 from warehouse.events.fulfillment import InventoryReceived
 from warehouse.ids import new_id
+from warehouse.lake.catalog import columns
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
@@ -107,7 +108,10 @@ def test_a_function_s_table_is_made_filled_and_commented_in_the_lake(small_lake)
         ).fetchall()
     )
     assert (kinds["product_id"], kinds["target_quantity"], kinds["lead_time_days"]) == ("UUID", "BIGINT", "BIGINT[]")
-    assert build(small_lake.connection, house_graph()["forecasting.inventory_targets"]) == 0
+    oid = "select table_oid from duckdb_tables() where table_name = 'inventory_targets'"
+    made, table = small_lake.connection.execute(oid).fetchone(), house_graph()["forecasting.inventory_targets"]
+    assert build(small_lake.connection, table, columns(small_lake.connection)[table.name]) == 0
+    assert small_lake.connection.execute(oid).fetchone() == made, "filled again, not made again"
 
 
 def test_the_answer_s_view_is_gone_afterwards(small_lake):

@@ -8,12 +8,14 @@ import sys
 from datetime import date, timedelta
 from typing import ClassVar
 
+import duckdb
 import psycopg
 import pytest
 
 from assets import hot_run
 from assets.facts import MisfitFact, UnknownFact, Vocabulary
 from assets.hot_run import house_graph
+from assets.sql import Graph
 from assets.table import Undocumented
 from warehouse.events.event import Event
 from warehouse.events.orders import OrderHeld, OrderReleased
@@ -72,6 +74,7 @@ LOSSES = """\
 select count(*) as losses_count from facts.stone_lost
 """
 
+_OTHERS = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 _LOOKS = "select seq_scan + coalesce(idx_scan, 0) from pg_stat_all_tables where relname = 'ducklake_table_column_stats'"
 
 
@@ -308,7 +311,32 @@ def test_a_table_made_beside_empty_ones_is_made_in_the_lake_and_reads_what_comes
     assert quarry.read("select losses_count from stones.losses union all from facts.echoes") == [(1,), (1,)]
 
 
-def test_an_empty_table_is_not_asked_about_column_by_column(works):
+def test_an_expectation_that_cannot_be_asked_stops_the_run_that_brings_it(quarry):
+    quarry.refresh()
+    quarry.writes("stones.stones", STONES.replace("expect: weight", "expect: wieght"))
+    with pytest.raises(duckdb.BinderException, match="wieght"):
+        quarry.refresh()
+
+
+def test_what_breaks_a_run_is_what_it_says_though_empty_tables_are_stood_in_for(quarry):
+    quarry.happens("opal", StoneFound(weight=5))
+    quarry.writes("stones.odd", "-- about: Rows.\n-- column: n | A number.\n"
+                                "select ('x' || weight)::int as n from facts.stone_found, facts.stone_lost"
+                                " union all select ('x' || weight)::int from facts.stone_found")  # fmt: skip
+    quarry.refresh(graph=Graph((), ()))
+    with pytest.raises(duckdb.ConversionException, match="x5"):
+        quarry.refresh()
+
+
+def test_what_the_run_writes_about_itself_is_read_as_written(quarry):
+    quarry.refresh(graph=Graph((), ()))
+    quarry.writes("stones.known", "-- about: One row.\n-- column: n | How many.\n"
+                                  "select count(*) as n from facts.definitions")  # fmt: skip
+    quarry.refresh()
+    assert quarry.read("select n from stones.known") == [(4,)]
+
+
+def test_an_empty_table_is_not_asked_about_column_by_column(works, eventually):
     named = ("number", "channel", "currency", "net", "tax", "total", "terms", "location", "reference", "expires_at")
     counted = " + ".join(f"count({name})" for name in named)
     notes = "-- about: One row.\n-- column: words | How many."
@@ -316,7 +344,8 @@ def test_an_empty_table_is_not_asked_about_column_by_column(works):
     works.refresh()
 
     def looks():
-        with psycopg.connect(works.database.libpq()) as connection:
+        with psycopg.connect(works.database.libpq(), autocommit=True) as connection:
+            eventually(lambda: connection.execute(_OTHERS).fetchone() == (0,))  # who ends tells what it counted
             return connection.execute(_LOOKS).fetchone()[0]
 
     before = looks()

@@ -52,7 +52,7 @@ def open_page(browser: Browser, staff: str, api: str, boss, listen) -> Iterator[
         pytest.param(1280, "dark", marks=pytest.mark.proof),
     ],
 )
-def test_every_page_opens_quietly_fits_and_in_the_light_axe_finds_but_what_streamlit_draws(open_page, width, scheme):
+def test_every_page_opens_quietly_and_fits_and_in_the_light_axe_finds_nothing_of_ours(open_page, width, scheme):
     for path, title in PAGES.items():
         page = open_page(f"/staff/{path}", width, scheme)
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible(timeout=30_000)

@@ -255,6 +255,7 @@ def append_to_log(writer: Writer, call: Call):
 def compare(*told: tuple[Writer, Model]) -> None:
     """The log, as the first writer sees it, holds what the models do: events without a gap, and what is beside."""
     connection = told[0][0].connection
+    connection.exec_driver_sql("select set_config('jovey.kind', 'system', true)")  # who sees everything
     streams = {ref.id: model.streams.get(ref.id, []) for writer, model in told for ref in writer.streams}
     rows = connection.exec_driver_sql(
         "select aggregate_id, version, id, data ->> 'reason' as reason from jovey.visible_events"
@@ -288,9 +289,6 @@ def people(scratch) -> Iterator[tuple[list[Connection], Engine, Connection]]:
     writers, reader = scratch.engine("jovey_append"), scratch.engine("jovey_tail", pool_size=2)
     now = reader.execution_options(isolation_level="AUTOCOMMIT")
     with writers.connect() as first, writers.connect() as second, now.connect() as looking:
-        for connection in (first, second):
-            connection.exec_driver_sql("set jovey.kind = 'system'")  # who sees everything
-            connection.commit()
         yield [first, second], reader, looking
     writers.dispose()
     reader.dispose()

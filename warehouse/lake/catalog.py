@@ -15,7 +15,7 @@ Columns = Sequence[tuple[str, str]]
 """Names and DuckDB types, in the order of the table."""
 
 
-def columns(connection: DuckDBPyConnection, database: str = "lake") -> dict[str, Columns]:
+def columns(connection: DuckDBPyConnection, database: str = "lake") -> Mapping[str, Columns]:
     """`schema.table` -> its columns, for every table of a database."""
     rows = connection.execute(f"""
         select schema_name || '.' || table_name, column_name, data_type from duckdb_columns()
@@ -23,7 +23,7 @@ def columns(connection: DuckDBPyConnection, database: str = "lake") -> dict[str,
     found: dict[str, list[tuple[str, str]]] = {}
     for table, column, kind in rows:
         found.setdefault(table, []).append((column, kind))
-    return {**found}
+    return found
 
 
 def without_rows(connection: DuckDBPyConnection, tables: Iterable[str]) -> frozenset[str]:
@@ -39,8 +39,8 @@ def without_rows(connection: DuckDBPyConnection, tables: Iterable[str]) -> froze
 def standing_in(connection: DuckDBPyConnection, tables: Mapping[str, Columns]) -> Iterator[None]:
     """While inside, statements that read these `schema.table` of the lake find empty tables in memory instead.
 
-    Who makes a table meanwhile says `lake.schema.table`: without it, it would be made in memory. Once a connection:
-    they stay attached as long as the transaction that read them.
+    Who makes a table meanwhile says `lake.schema.table`: without it, it would be made in memory, or refused. Once a
+    connection: they stay attached as long as the transaction that read them.
     """
     if not tables:
         yield
@@ -55,7 +55,5 @@ def standing_in(connection: DuckDBPyConnection, tables: Mapping[str, Columns]) -
             beside.execute(f"create table vacant.{name} ({listed})")
     paths = [f"{database}.{schema}" for schema in schemas for database in ("vacant", "lake")]
     connection.execute(f"set search_path = 'lake.main,{','.join(paths)}'")
-    try:
-        yield
-    finally:
-        connection.execute("use lake")
+    yield
+    connection.execute("use lake")  # not after an error: with its transaction the connection is over
