@@ -19,7 +19,7 @@ from warehouse import clock
 from warehouse.lake import cuts
 from warehouse.lake.attach import open_writer, writing
 from warehouse.lake.catalog import Columns, columns, standing_in, without_rows
-from warehouse.lake.cuts import CONSUMER, Account
+from warehouse.lake.cuts import CONSUMER, OWN_ACCOUNT, Account
 from warehouse.lake.empty import empty
 from warehouse.lake.fit import fit
 from warehouse.lake.shapes import digest
@@ -42,7 +42,6 @@ _ASKABLE = (
     "service_level_max",
     "supply_weeks_max",
 )
-_OWN = {"facts.cuts", "facts.definitions"}  # what the run itself writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +205,7 @@ class _Run:
         made = {one.name for one in stale if one.macro is None}
         checks = [one for one in self.graph.checks if not one.is_nightly and one.reads & made]
         read = frozenset[str]().union(*map(self.graph.tables_read, stale), *(one.reads for one in checks))
-        still = without_rows(self.connection, (read & present.keys()) - made - causes - _OWN)
+        still = without_rows(self.connection, (read & present.keys()) - made - causes - OWN_ACCOUNT)
         with standing_in(self.connection, {name: present[name] for name in still}):
             rows = dict(self._build(stale, redefined, present))
             return rows, tuple(self._check(rows, checks))

@@ -15,15 +15,13 @@ from assets.table import build, define_macro
 from warehouse.lake import cuts
 from warehouse.lake.attach import LakeMissing, open_beside
 from warehouse.lake.catalog import columns, without_rows
-from warehouse.lake.cuts import Account
+from warehouse.lake.cuts import OWN_ACCOUNT, Account
 from warehouse.log.position import BEGINNING
 from warehouse.postgres import Database
 from warehouse.settings import Settings
 
 Row = Mapping[str, Any]
 _Columns = tuple[tuple[str, str], ...]
-
-_OWN_ACCOUNT = {"facts.cuts", "facts.definitions"}  # the lake about itself: derived from nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def _compared(connection: DuckDBPyConnection, account: Account) -> Proof:
     events = sum(count for table, (count, _) in derived.items() if table.startswith("facts."))
     mismatches = [_misshapen(table, present, derived[table]) for table in wanted.keys() - same.keys()]
     mismatches += [_differing(connection, table, same[table]) for table in same if derived[table] != stored[table]]
-    mismatches += [Mismatch(table, "no code makes it") for table in present.keys() - wanted.keys() - _OWN_ACCOUNT]
+    mismatches += [Mismatch(table, "no code makes it") for table in present.keys() - wanted.keys() - OWN_ACCOUNT]
     if events != account.events:
         mismatches.append(Mismatch("facts.cuts", f"it counts {account.events} events, the log {events}"))
     rows = sum(count for count, _ in derived.values())

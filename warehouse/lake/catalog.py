@@ -17,6 +17,7 @@ Columns = Sequence[tuple[str, str]]
 
 def columns(connection: DuckDBPyConnection, database: str = "lake") -> Mapping[str, Columns]:
     """`schema.table` -> its columns, for every table of a database."""
+    # a literal: at its first parameter DuckDB imports pandas
     rows = connection.execute(f"""
         select schema_name || '.' || table_name, column_name, data_type from duckdb_columns()
         where database_name = '{database}' order by schema_name, table_name, column_index""").fetchall()

@@ -12,6 +12,8 @@ from warehouse.log.position import Snapshot
 from warehouse.log.tail import Cut
 
 CONSUMER = "lake"
+OWN_ACCOUNT = frozenset({"facts.cuts", "facts.definitions"})
+"""The lake's tables about itself: written by each run, derived from nothing."""
 
 
 @dataclass(frozen=True, slots=True)
