@@ -10,13 +10,15 @@ import os
 import timeit
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import inf
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 
 import psutil
 
 from orchestration.bench import log_reads, log_writes
-from orchestration.bench.figure import Figure, at_most
+from orchestration.bench.figure import Figure
 from orchestration.bench.served import Bench, own_house
 from orchestration.folding import processors
 
@@ -88,26 +90,29 @@ def _rivals(bench: Bench, python: Path | None, seconds: int) -> Iterator[Figure]
 
 
 def _reads(bench: Bench, long: int) -> Iterator[Figure]:
-    database = bench.database
-    empty = log_reads.pace(database)
     yield Figure("founding the lake", log_reads.found_lake(bench), "s")
     story = log_reads.tell_story(bench)
     yield Figure("jovey rebuild of a young log, in one process", log_reads.rebuild_rate(bench, story), "events/s")
-    count = log_reads.multiply(database, long)
-    full = log_reads.pace(database)
-    yield Figure("events in the long log", count, "events")
-    yield Figure("append, p95, empty log", empty.append_p95, "ms")
-    yield at_most("append, p95, long log", full.append_p95, "ms", _SLOPE_MAX * empty.append_p95)
-    yield at_most("empty cut (nothing new, nothing written), empty log", empty.probe, "ms", _CUT_MS_MAX)
-    yield at_most("empty cut, long log", full.probe, "ms", min(_CUT_MS_MAX, _SLOPE_MAX * empty.probe))
-    yield Figure("durable cut, its flush included, empty log", empty.cut, "ms")
-    yield at_most("durable cut, long log", full.cut, "ms", _SLOPE_MAX * empty.cut)
-    yield Figure("log on disk, indexes included", log_reads.bytes_an_event(database), "bytes/event")
+    yield Figure("events in the long log", log_reads.multiply(bench.database, long), "events")
+    with own_house() as young:
+        yield from _slopes(log_reads.paces(young.database, bench.database))
+    yield Figure("log on disk, indexes included", log_reads.bytes_an_event(bench.database), "bytes/event")
     yield at_least("log to lake", log_reads.load_rate(bench), "events/s", _LOAD_RATE_MIN)
     yield Figure("refold in one process", log_reads.refold_rate(bench, 1), "events/s")
     workers = processors()
     rate = log_reads.refold_rate(bench, workers)
     yield at_least(f"refold in {workers} processes", rate, "events/s", _REFOLD_RATE_MIN)
+
+
+def _slopes(paces: log_reads.Paces) -> Iterator[Figure]:
+    for name, what, most in (
+        ("append, p95", attrgetter("append_p95"), inf),
+        ("empty cut (nothing new, nothing written)", attrgetter("probe"), _CUT_MS_MAX),
+        ("durable cut, its flush included", attrgetter("cut"), inf),
+    ):
+        short, long, ratio = paces.compared(what)
+        yield Figure(f"{name}, empty log", short, "ms", ok=short <= most)
+        yield Figure(f"{name}, long log", long, "ms", short, ratio, ratio <= _SLOPE_MAX and long <= most)
 
 
 def _turns(rounds: int, *contestants: Callable[[], float]) -> list[list[float]]:

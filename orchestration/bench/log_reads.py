@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import TypeVar
 
 import psycopg
@@ -31,7 +32,7 @@ from warehouse.postgres import Database
 
 T = TypeVar("T")
 DAYS = 60  # of the small company
-_APPENDS, _CUTS, _ROUNDS = 1_000, 200, 3
+_APPENDS, _CUTS, _ROUNDS = 1_000, 200, 7
 _COPIED = (
     "created_at, effective_at, version, schema_version, event_type, aggregate_type, created_by, subject_id, "
     "correlation_id, causation_id, data, metadata"
@@ -51,10 +52,28 @@ class Pace:
     probe: float
 
 
-def pace(database: Database) -> Pace:
-    """The best of three rounds; nothing else may run."""
-    rounds = list(_paces(database))
-    return Pace(min(one.append_p95 for one in rounds), min(one.cut for one in rounds), min(one.probe for one in rounds))
+@dataclass(frozen=True, slots=True)
+class Paces:
+    """Rounds of a short log and of a long one, in turns."""
+
+    short: tuple[Pace, ...]
+    long: tuple[Pace, ...]
+
+    def compared(self, what: Callable[[Pace], float]) -> tuple[float, float, float]:
+        """The short log's median, the long one's, and the median of what each round's two had to each other."""
+        pairs = [(what(short), what(long)) for short, long in zip(self.short, self.long, strict=True)]
+        return (
+            median(short for short, _ in pairs),
+            median(long for _, long in pairs),
+            median(long / short for short, long in pairs),
+        )
+
+
+def paces(short: Database, long: Database) -> Paces:
+    """The disk has slow minutes, so the two take turns; nothing else may run."""
+    with _pacing(short) as pace_short, _pacing(long) as pace_long:
+        rounds = [(pace_short(), pace_long()) for _ in range(_ROUNDS)]
+    return Paces(*zip(*rounds, strict=True))
 
 
 def tell_story(bench: Bench) -> int:
@@ -121,14 +140,19 @@ def _refold_all(bench: Bench, workers: int) -> None:
     engine.dispose()
 
 
-def _paces(database: Database) -> Iterator[Pace]:
+@contextmanager
+def _pacing(database: Database) -> Iterator[Callable[[], Pace]]:
+    """What measures one round; its connections stay open between rounds."""
     writer, tail = database.engine("jovey_append", pool_size=1), database.engine("jovey_tail", pool_size=1)
-    for _ in range(_ROUNDS):
+
+    def pace() -> Pace:
         appends = list(_appends(writer))
         cut = take_cut(tail, "bench", None)
         cuts = [_timed(partial(take_cut, tail, "bench", cut))[0] * 1000 for _ in range(_CUTS)]
         probes = [_timed(partial(is_behind, tail, cut.snapshot))[0] * 1000 for _ in range(_CUTS)]
-        yield Pace(quantiles(appends, n=20)[18], quantiles(cuts, n=2)[0], quantiles(probes, n=2)[0])
+        return Pace(quantiles(appends, n=20)[18], median(cuts), median(probes))
+
+    yield pace
     writer.dispose()
     tail.dispose()
 
