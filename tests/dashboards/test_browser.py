@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 PAGES = {"": "Overview", "receivables": "Receivables", "inventory": "Inventory", "decisions": "Decisions"}
 PAGES |= {"events": "Live events"}
@@ -22,25 +23,36 @@ def boss(house):
     return house.staff(*functions, name="Bea Boss")
 
 
-@pytest.fixture
-def open_page(browser: Browser, staff: str, api: str, boss, listen) -> Iterator[Callable[..., Page]]:
-    """Open a page of the screens through the API's door; at the end fail if any logged an error or left the house."""
-    contexts = []
+@pytest.fixture(scope="module")
+def context_of(browser: Browser, api: str, boss) -> Callable[[int, str], BrowserContext]:
+    """Windows of one width and scheme share what a browser keeps: to load Streamlit's code is half of a page's time."""
 
-    def opened(path: str, width: int = 1280, scheme: str = "light") -> Page:
+    @cache
+    def made(width: int, scheme: str) -> BrowserContext:
         context = browser.new_context(
             base_url=api, viewport={"width": width, "height": 900}, color_scheme=scheme, timezone_id="Asia/Kolkata"
         )
         context.add_cookies([{"name": "jovey_session", "value": boss.token, "url": api}])
-        contexts.append(context)
-        page = context.new_page()
+        return context
+
+    return made
+
+
+@pytest.fixture
+def open_page(context_of, staff: str, api: str, listen) -> Iterator[Callable[..., Page]]:
+    """Open a page of the screens through the API's door; at the end fail if any logged an error or left the house."""
+    pages = []
+
+    def opened(path: str, width: int = 1280, scheme: str = "light") -> Page:
+        page = context_of(width, scheme).new_page()
+        pages.append(page)
         listen(page, api)
         page.goto(path)
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 @pytest.mark.parametrize(
