@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset  # DuckDB looks for it at each table it is handed, 1 ms when nobody has loaded it
 from duckdb import DuckDBPyConnection
 
 PAGE_ROWS = 122_880
