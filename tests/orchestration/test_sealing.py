@@ -70,10 +70,8 @@ def test_a_log_that_was_never_sealed_is_said_to_be(company):
 
 
 def test_verify_tells_the_changed_event_even_when_it_cannot_be_folded_any_more(company, tamper, capsys):
-    Lake.of(company).refresh()
     seal_log(company, NOW)
-    assert verify(company)
-    assert "2 events under 1 seals are as they were sealed; 0 wait for the next seal" in capsys.readouterr().out
+    assert "2 events under 1 seals are as they were sealed; 0 wait for the next seal" in told(examine_log(company))
 
     tamper("update jovey.events set data = data - 'new_price' where event_type = 'product.price_updated'")
 
