@@ -19,6 +19,7 @@ from warehouse import clock
 from warehouse.lake import cuts
 from warehouse.lake.attach import open_writer, writing
 from warehouse.lake.catalog import Columns, columns, standing_in, without_rows
+from warehouse.lake.commit import commit
 from warehouse.lake.cuts import CONSUMER, OWN_ACCOUNT, Account
 from warehouse.lake.empty import empty
 from warehouse.lake.fit import fit
@@ -84,7 +85,8 @@ def refresh(
 
     With `from_the_beginning` everything is dropped and derived once more. Readers see all of it or nothing. Killed
     anywhere, the next run starts from the same cut. What needs the beginning has removed events unpacked meanwhile.
-    Raises LakeBusy, SourceRewound, UnknownFact, MisfitFact, ArchiveRefused; a failed check is reported, not raised.
+    Raises LakeBusy, SourceRewound, UnknownFact, MisfitFact, ArchiveRefused, CommitUnanswered; a failed check is only
+    reported.
     """
     graph, vocabulary, now = graph or house_graph(), vocabulary or known(), now or clock.now()
     today = clock.calendar_date(now, settings.time_zone)
@@ -143,7 +145,7 @@ class _Run:
             account = self.before
         else:
             cuts.store(self.connection, account)
-            self.connection.execute("commit")
+            commit(self.connection)
         token = encode(account.cut.snapshot)
         return Refreshed(token, account.position, account.taken_at, loaded.events, rows, checks)
 

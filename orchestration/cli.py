@@ -19,6 +19,7 @@ _FOR_THE_OPERATOR = {
     "warehouse.postgres.DatabaseUnavailable",
     "warehouse.lake.attach.LakeMissing",
     "warehouse.lake.attach.LakeBusy",
+    "warehouse.lake.commit.CommitUnanswered",
     "warehouse.lake.archive.ArchiveRefused",
     "warehouse.log.seal_journal.JournalAhead",
     "warehouse.log.seal_journal.JournalUnreadable",

@@ -20,7 +20,8 @@ from warehouse.settings import Settings
 def rebuild(settings: Settings, *, afresh: bool = False) -> None:
     """Rebuild states, then lake, and say what came of it. Commands go on meanwhile; killed, it goes on where it was.
 
-    Raises TooFarBehind, RebuildBusy, UnreadableFact, LakeBusy, UnknownFact, MisfitFact, ArchiveRefused.
+    Raises TooFarBehind, RebuildBusy, UnreadableFact, LakeBusy, UnknownFact, MisfitFact, ArchiveRefused,
+    CommitUnanswered.
     """
     console = Console(stderr=True)
     with open_database(settings) as database:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from assets.hot_run import refresh
 from assets.sql import Graph
+from warehouse.lake.commit import CommitUnanswered
 from warehouse.log.position import Snapshot
 from warehouse.log.tail import Cut, between, seen_by, take_cut
 from warehouse.postgres import Database
@@ -79,7 +80,7 @@ def main(server: str, home: str) -> None:
     while os.getppid() == parent:
         try:
             bring(Database.from_url(server), settings)
-        except (DBAPIError, psycopg.Error, duckdb.Error) as error:
+        except (DBAPIError, psycopg.Error, duckdb.Error, CommitUnanswered) as error:
             print(str(error).splitlines()[0], flush=True)  # noqa: T201 - the database is down: its log is this
         time.sleep(_PAUSE_SECONDS)
 
