@@ -18,6 +18,7 @@ up: .venv/made ## Serve the company in .jovey (or DATABASE_URL) until Ctrl-C
 	@$(BIN)/jovey up
 
 test: .venv/made ## Run every test, with the coverage gates: rules 100 %, the rest 95 %
+	@rm -f .coverage.json
 	$(BIN)/python -m slipcover -m pytest -n 2 --dist worksteal -m "not proof and not whole"
 	$(BIN)/python tests/coverage_gates.py .coverage.json
 	$(BIN)/pytest -n 2 --dist worksteal -m "not proof and whole"
@@ -50,7 +51,7 @@ lock: .venv/made ## Bring requirements.lock in line with pyproject.toml (UPGRADE
 	  --python-version 3.11 --quiet $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 
 clean: ## Remove what was built (.venv, caches); .jovey, your data, stays
-	rm -rf .venv .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .coverage.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made: requirements.lock pyproject.toml

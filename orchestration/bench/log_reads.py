@@ -152,9 +152,11 @@ def _pacing(database: Database) -> Iterator[Callable[[], Pace]]:
         probes = [_timed(partial(is_behind, tail, cut.snapshot))[0] * 1000 for _ in range(_CUTS)]
         return Pace(quantiles(appends, n=20)[18], median(cuts), median(probes))
 
-    yield pace
-    writer.dispose()
-    tail.dispose()
+    try:
+        yield pace
+    finally:
+        writer.dispose()
+        tail.dispose()
 
 
 def _appends(engine: Engine) -> Iterator[float]:
