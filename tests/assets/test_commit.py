@@ -88,7 +88,7 @@ def test_a_run_whose_commit_got_no_answer_is_there_whole_or_not_at_all_and_the_n
     works.refresh()
     works.happens("two", ProductDeactivated(reason="new"))
 
-    with pytest.raises(CommitUnanswered, match="did not say whether"):
+    with pytest.raises(CommitUnanswered, match="did not confirm"):
         replace(works, database=behind(door, works.database)).refresh()
     assert door.lost == 1
     assert works.read(SAID) == ([("old",), ("new",)] if door.is_heard else [("old",)])

@@ -7,7 +7,7 @@ from duckdb import DuckDBPyConnection
 
 
 class CommitUnanswered(Exception):
-    """PostgreSQL did not say whether the lake's transaction was committed; the next run goes on from what it finds."""
+    """PostgreSQL refused the lake's commit or did not answer; the next run goes on from what it finds."""
 
 
 def commit(connection: DuckDBPyConnection) -> None:
@@ -22,5 +22,5 @@ def commit(connection: DuckDBPyConnection) -> None:
         connection.execute("commit")
     except duckdb.Error as error:
         raise CommitUnanswered(
-            "PostgreSQL did not say whether the lake's transaction was committed. The next run goes on from there."
+            "PostgreSQL did not confirm the lake's commit, which may have happened or not. The next run goes on from there."
         ) from error
