@@ -22,5 +22,5 @@ def commit(connection: DuckDBPyConnection) -> None:
         connection.execute("commit")
     except duckdb.Error as error:
         raise CommitUnanswered(
-            "PostgreSQL did not confirm the lake's commit, which may have happened or not. The next run goes on from there."
+            "PostgreSQL did not confirm the lake's commit: it happened or not. The next run goes on from there."
         ) from error
