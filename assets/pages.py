@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
@@ -64,27 +65,35 @@ def _set(connection: DuckDBPyConnection, values: Mapping[str, object]) -> None:
         connection.execute(f"set {name} = {value}")
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """What there is of a class so far, and its size: Arrow takes long to say it each time."""
+
+    parts: list[pa.Table] = field(default_factory=list)
+    bytes: int = 0
+
+    def add(self, rows: pa.Table) -> None:
+        self.parts.append(rows)
+        self.bytes += rows.nbytes
+
+
 def _gathered(pages: Iterator[pa.Table]) -> Iterator[Batch]:
     """The pages' batches; small ones are put together."""
-    waiting: dict[tuple[str, int], list[pa.Table]] = {}
+    waiting: defaultdict[tuple[str, int], _Waiting] = defaultdict(_Waiting)
     for page in pages:
         for kind, rows in _by_class(page):
-            waiting.setdefault(kind, []).append(rows)
-            if _bytes(waiting[kind]) >= BATCH_BYTES_MIN:
-                yield Batch(*kind, pa.concat_tables(waiting.pop(kind)))
-        if sum(map(_bytes, waiting.values())) >= WAITING_BYTES_MAX:
+            waiting[kind].add(rows)
+            if waiting[kind].bytes >= BATCH_BYTES_MIN:
+                yield Batch(*kind, pa.concat_tables(waiting.pop(kind).parts))
+        if sum(one.bytes for one in waiting.values()) >= WAITING_BYTES_MAX:
             yield from _all(waiting)
-            waiting = {}
+            waiting.clear()
     yield from _all(waiting)
 
 
-def _all(waiting: Mapping[tuple[str, int], list[pa.Table]]) -> Iterator[Batch]:
-    for kind, parts in waiting.items():
-        yield Batch(*kind, pa.concat_tables(parts))
-
-
-def _bytes(parts: Iterable[pa.Table]) -> int:
-    return sum(one.nbytes for one in parts)
+def _all(waiting: Mapping[tuple[str, int], _Waiting]) -> Iterator[Batch]:
+    for kind, one in waiting.items():
+        yield Batch(*kind, pa.concat_tables(one.parts))
 
 
 def _by_class(page: pa.Table) -> Iterator[tuple[tuple[str, int], pa.Table]]:

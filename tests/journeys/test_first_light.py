@@ -34,7 +34,7 @@ from warehouse.settings import Settings
 
 pytestmark = pytest.mark.whole
 
-DAYS, SIZE = 150, 0.3  # a company with some eleven thousand events, told in seconds
+DAYS, SIZE = 150, 0.08  # a company with some four thousand events, told in seconds
 STAFF, PASSWORD = "meera@example.com", "a journey begins here"
 STEP_SECONDS = 120
 _LOG = logging.getLogger("jovey.journey")  # `pytest --log-cli-level=INFO` tells how long each step took
