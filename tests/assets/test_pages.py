@@ -89,6 +89,25 @@ def test_batches_are_of_one_class_and_version_and_in_the_log_s_order(coins, monk
 
 
 @pytest.mark.parametrize(
+    ("batch", "waiting", "pages_each"),
+    [(10**9, 10**9, [3]), (1, 10**9, [1, 1, 1]), (10**9, 1, [1, 1, 1]), (150_000, 10**9, [2, 1])],
+    ids=["never enough", "enough of it", "enough of all", "enough of it with the next page"],
+)
+def test_a_class_waits_until_there_is_enough_of_it_or_of_all(coins, monkeypatch, database, batch, waiting, pages_each):
+    monkeypatch.setattr(pages, "PAGE_ROWS", PAGE)
+    monkeypatch.setattr(pages, "BATCH_BYTES_MIN", batch)
+    monkeypatch.setattr(pages, "WAITING_BYTES_MAX", waiting)
+    tell(coins, 3 * PAGE)
+    with (
+        writing(database),
+        open_writer(database, coins.settings) as connection,
+        pages.reading_ahead(connection, "jovey.events", "true") as batches,
+    ):
+        rows = [one.rows.num_rows for one in batches if one.event_type == CoinLost.type]
+    assert [round(count / (PAGE / 3)) for count in rows] == pages_each
+
+
+@pytest.mark.parametrize(
     ("vocabulary", "error"),
     [({CoinLost.type: CoinLost}, UnknownFact), ({CoinFound.type: CoinFound, CoinLost.type: CoinLost}, MisfitFact)],
 )
