@@ -150,9 +150,10 @@ def _begin() -> None:
     Thread(target=follow, daemon=True).start()
 
 
-# a share's id is its first stream's; it counts up to the next share's first event
+# a share's id is its first stream's; a stream belongs to the share in which its first event would be
 _PLAN = text("""
-    with placed as (select aggregate_id, row_number() over (order by aggregate_id) - 1 as place from jovey.history),
-    streams as (select aggregate_id as id, min(place) / :each as share, count(*) as events from placed group by 1)
-    select distinct on (share) id, (sum(events) over (partition by share))::bigint as events
-    from streams order by share, id""")
+    with streams as (
+      select aggregate_id as id, count(*) as events, sum(count(*)) over (order by aggregate_id) - count(*) as before
+      from jovey.history group by 1)
+    select (array_agg(id order by id))[1] as id, sum(events)::bigint as events
+    from streams group by div(before, :each) order by 1""")

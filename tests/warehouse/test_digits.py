@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError
 
 from warehouse.events.digits import Digits
-from warehouse.events.event import Amount
+from warehouse.events.event import Amount, NonNegativeAmount, PositiveAmount, Rate, Share, UnitPrice
 
 OURS = TypeAdapter(Annotated[Decimal, Digits(9, 6)])
 THEIRS = TypeAdapter(Annotated[Decimal, Field(max_digits=9, decimal_places=6)])
@@ -48,6 +49,38 @@ WILD = st.builds("{}E{}".format, st.integers(-(10**12), 10**12), st.integers(-(1
 @example("Infinity")
 def test_a_number_is_taken_or_refused_as_pydantic_does(text):
     assert answer(OURS, text) == answer(THEIRS, text)
+
+
+PLAIN = st.from_regex(r"-?[0-9]{1,17}(\.[0-9]{0,7})?", fullmatch=True)
+KINDS = {
+    "amount": Amount,
+    "at least nothing": NonNegativeAmount,
+    "more than nothing": PositiveAmount,
+    "price": UnitPrice,
+    "rate": Rate,
+    "share": Share,
+}
+
+
+@given(st.decimals(-2000, 2000, places=7).map(str) | PLAIN | WILD)
+@example("-0.00")
+@example("007.50")
+@example("9" * 16 + ".99")
+@example("9" * 17 + ".99")
+@example("7.5")
+@example("7.50\n")
+@example("٣.00")
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_number_read_strictly_is_the_same_or_refused_alike(kind, text):
+    adapter, json_text = TypeAdapter(kind), json.dumps(text)
+
+    def read(*, strict):
+        try:
+            return str(adapter.validate_json(json_text, strict=strict))
+        except ValidationError as error:
+            return error.errors()[-1]["msg"]
+
+    assert read(strict=True) == read(strict=False)
 
 
 @pytest.mark.parametrize("zero", ["0E+9999999", "0E-20", "-0E+12"])

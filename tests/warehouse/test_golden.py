@@ -58,6 +58,7 @@ def test_all_that_was_ever_written_is_read_by_todays_classes():
         fact = event.model_validate_json(json.dumps(lifted))
         if version == event.schema_version:
             assert json.loads(fact.model_dump_json()) == payload, kind
+            assert event.model_validate_json(json.dumps(lifted), strict=True) == fact, f"{kind}: a fold reads strictly"
 
 
 def test_every_step_lifts_by_one_version_a_fact_that_there_is():
