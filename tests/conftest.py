@@ -209,9 +209,10 @@ def eventually() -> Callable[..., None]:
     """Wait until a condition holds, as another process works towards it; fail when it does not within `seconds`."""
 
     def wait(condition: Callable[[], object], seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         while not condition():
-            assert time.monotonic() < deadline, f"still not so after {seconds} s"
-            time.sleep(0.02)
+            waited = time.monotonic() - began
+            assert waited < seconds, f"still not so after {seconds} s"
+            time.sleep(min(0.02 + waited / 5, 0.5))  # looking without a pause would keep a core from what is awaited
 
     return wait

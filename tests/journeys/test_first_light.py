@@ -126,7 +126,8 @@ def test_a_purchase_becomes_a_proposal_an_order_to_the_supplier_and_new_stock(ho
         quantity = _receive(clerk, UUID(decision["effect"]["id"]))
         assert quantity == decision["proposal"]["quantity"]
         now_available = house.available - 2 + quantity
-        eventually(lambda: _seen_by_staff(house) == now_available, seconds=STEP_SECONDS)
+        with open_database(house.settings) as database, Reader(database, house.settings) as lake:
+            eventually(lambda: _seen_by_staff(lake, house.sku) == now_available, seconds=STEP_SECONDS)
         steps["in stock"] = time.monotonic() - began
     shop.goto(f"/pumps/{house.sku}")
     expect(shop.get_by_text(re.compile(rf"In stock, ({now_available}|over)")).first).to_be_visible()
@@ -178,8 +179,7 @@ def _receive(clerk: Client, purchase_order_id: UUID) -> int:
     return sum(line["quantity"] for line in received["lines"])
 
 
-def _seen_by_staff(house: House) -> int:
+def _seen_by_staff(lake: Reader, sku: str) -> int:
     """What the inventory screen reads."""
     asked = "select quantity_available from fulfillment.finished_goods_inventory where sku = ?"
-    with open_database(house.settings) as database, Reader(database, house.settings) as lake:
-        return lake.query(asked, [house.sku], functions=EVERYTHING).frame.item()
+    return lake.query(asked, [sku], functions=EVERYTHING).frame.item()
