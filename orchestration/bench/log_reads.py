@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from statistics import median, quantiles
 from typing import TypeVar
 
 import psycopg
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from api.rules import Rules
 from assets.hot_run import Refreshed, refresh
@@ -27,7 +27,7 @@ from orchestration.folding import each, fold_share, frozen, scene, shares
 from orchestration.rebuild import states
 from warehouse import clock
 from warehouse.log.append import append
-from warehouse.log.tail import is_behind, take_cut
+from warehouse.log.tail import Cut, is_behind, take_cut
 from warehouse.postgres import Database
 
 T = TypeVar("T")
@@ -70,9 +70,9 @@ class Paces:
 
 
 def paces(short: Database, long: Database) -> Paces:
-    """The disk has slow minutes, so the two take turns; nothing else may run."""
-    with _pacing(short) as pace_short, _pacing(long) as pace_long:
-        rounds = [(pace_short(), pace_long()) for _ in range(_ROUNDS)]
+    """The disk has slow moments, so the two take turns at each deed; nothing else may run."""
+    with _visiting(short) as one, _visiting(long) as other:
+        rounds = [_round(one, other) for _ in range(_ROUNDS)]
     return Paces(*zip(*rounds, strict=True))
 
 
@@ -140,30 +140,52 @@ def _refold_all(bench: Bench, workers: int) -> None:
     engine.dispose()
 
 
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A log's connections, open between rounds; each deed says how many ms it took."""
+
+    writer: Connection
+    tail: Engine
+
+    def append(self) -> float:
+        return _milliseconds(partial(append, self.writer, stream(1)))
+
+    def take_cut(self, since: Cut) -> float:
+        return _milliseconds(partial(take_cut, self.tail, "bench", since))
+
+    def probe(self, since: Cut) -> float:
+        return _milliseconds(partial(is_behind, self.tail, since.snapshot))
+
+
 @contextmanager
-def _pacing(database: Database) -> Iterator[Callable[[], Pace]]:
-    """What measures one round; its connections stay open between rounds."""
+def _visiting(database: Database) -> Iterator[_Visit]:
     writer, tail = database.engine("jovey_append", pool_size=1), database.engine("jovey_tail", pool_size=1)
-
-    def pace() -> Pace:
-        appends = list(_appends(writer))
-        cut = take_cut(tail, "bench", None)
-        cuts = [_timed(partial(take_cut, tail, "bench", cut))[0] * 1000 for _ in range(_CUTS)]
-        probes = [_timed(partial(is_behind, tail, cut.snapshot))[0] * 1000 for _ in range(_CUTS)]
-        return Pace(quantiles(appends, n=20)[18], median(cuts), median(probes))
-
     try:
-        yield pace
+        with writer.connect() as connection:
+            yield _Visit(connection.execution_options(isolation_level="AUTOCOMMIT"), tail)
     finally:
         writer.dispose()
         tail.dispose()
 
 
-def _appends(engine: Engine) -> Iterator[float]:
-    with engine.connect() as connection:
-        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
-        for _ in range(_APPENDS):
-            yield _timed(partial(append, autocommit, stream(1)))[0] * 1000
+def _round(*visits: _Visit) -> tuple[Pace, ...]:
+    appends = _in_turns(_APPENDS, [visit.append for visit in visits])
+    now = [take_cut(visit.tail, "bench", None) for visit in visits]
+    cuts = _in_turns(_CUTS, [partial(visit.take_cut, cut) for visit, cut in zip(visits, now, strict=True)])
+    probes = _in_turns(_CUTS, [partial(visit.probe, cut) for visit, cut in zip(visits, now, strict=True)])
+    return tuple(
+        Pace(quantiles(append, n=20)[18], median(cut), median(probe))
+        for append, cut, probe in zip(appends, cuts, probes, strict=True)
+    )
+
+
+def _in_turns(times: int, deeds: Sequence[Callable[[], float]]) -> list[tuple[float, ...]]:
+    """What each deed said, so many times."""
+    return list(zip(*([deed() for deed in deeds] for _ in range(times)), strict=True))
+
+
+def _milliseconds(deed: Callable[[], object]) -> float:
+    return _timed(deed)[0] * 1000
 
 
 def _timed(deed: Callable[[], T]) -> tuple[float, T]:
