@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any, LiteralString, NamedTuple
@@ -194,7 +194,14 @@ def _reader(event_type: str, version: int, stream: str) -> Callable[[str], Event
         return None
     if version == event.schema_version:
         read: Callable[..., Event] = event.__pydantic_validator__.validate_json  # its own method takes twice as long
-        return partial(read, strict=True)  # numbers are cheaper then, and what our classes write passes
+
+        def written(payload: str) -> Event:
+            try:
+                return read(payload, strict=True)  # what our classes wrote passes, and its amounts are cheaper
+            except ValidationError:
+                return read(payload)
+
+        return written
 
     def lifted(payload: str) -> Event:
         newest = upcast(event_type, version, json.loads(payload), to=event.schema_version)

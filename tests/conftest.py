@@ -208,11 +208,11 @@ def made_once(
 def eventually() -> Callable[..., None]:
     """Wait until a condition holds, as another process works towards it; fail when it does not within `seconds`."""
 
-    def wait(condition: Callable[[], object], seconds: float = 20) -> None:
+    def wait(condition: Callable[[], object], seconds: float = 20, pause_max: float = 0.5) -> None:
         began = time.monotonic()
         while not condition():
             waited = time.monotonic() - began
             assert waited < seconds, f"still not so after {seconds} s"
-            time.sleep(min(0.02 + waited / 5, 0.5))  # looking without a pause would keep a core from what is awaited
+            time.sleep(min(0.02 + waited / 5, pause_max))  # who looks often keeps a core from what is awaited
 
     return wait

@@ -323,6 +323,15 @@ def test_an_event_that_cannot_be_read_is_named(damage, owner, change, message):
 
 
 @pytest.mark.usefixtures("told")
+def test_what_was_written_otherwise_than_today_is_read_as_it_was_meant(damage, owner):
+    """A number as text: read strictly, as a fold begins, it is none."""
+    damage("""update jovey.events set data = jsonb_set(data, '{lines,0,quantity}', '"10"')
+        where event_type = 'purchase_order.created'""")
+
+    assert list(differences(owner)) == []
+
+
+@pytest.mark.usefixtures("told")
 def test_old_payloads_are_lifted(damage, owner, monkeypatch):
     def without_nickname(payload):
         return {name: value for name, value in payload.items() if name != "nickname"}

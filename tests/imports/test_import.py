@@ -204,7 +204,7 @@ def test_killed_again_and_again_it_ends_with_the_same_log(command, log, write, y
 
     for share in (0.0, 0.3, 0.6):
         process = command(path)
-        eventually(lambda least=share * whole, of=process: recorded() > least or of.poll() is not None, 60)
+        eventually(lambda least=share * whole, of=process: recorded() > least or of.poll() is not None, 60, 0.02)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, process.stderr.read()
     assert recorded() < whole

@@ -56,16 +56,21 @@ def run(engine, *statements: str) -> None:
             connection.execute(text(statement))
 
 
+STREAMS = "select aggregate_id as id, count(*) as events from jovey.events group by 1 order by 1"
+
+
 @pytest.mark.usefixtures("company")
 def test_shares_hold_every_stream_once_and_whole(engine):
     with frozen(engine) as connection:
-        streams = connection.execute(text("select aggregate_id, count(*) from jovey.events group by 1")).all()
+        streams = connection.execute(
+            text("select aggregate_id as id, count(*) as events from jovey.events group by 1 order by 1")
+        ).all()
         for events_each in (1, 2, 3, 5, 100):
             planned = shares(connection, events_each)
-            assert sum(share.events for share in planned) == len(STORY)
-            for id, events in streams:
-                (within,) = [share for share in planned if share.span.first <= id <= share.span.last]
-                assert within.events >= events
+            held = [[one for one in streams if share.span.first <= one.id <= share.span.last] for share in planned]
+            assert sorted(one.id for part in held for one in part) == sorted(one.id for one in streams)
+            assert [share.events for share in planned] == [sum(one.events for one in part) for part in held]
+            assert all(sum(one.events for one in part[:-1]) < events_each for part in held)
 
 
 def test_a_log_without_events_is_one_share(engine):

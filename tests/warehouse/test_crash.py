@@ -40,7 +40,6 @@ def test_every_acknowledged_event_survives_kills_of_database_writers_and_loader(
     )
 
 
-@pytest.mark.proof
 def test_the_harness_sees_what_is_lost_when_commits_do_not_wait_for_the_disk(home):
     ordeal = endure(home, 3, SEED, writer_options="-csynchronous_commit=off")
     assert any("was acknowledged and is not there" in fault for fault in ordeal.faults)

@@ -13,7 +13,6 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 _SHORT = Context(prec=28)
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
-_BOUNDS = {"ge", "gt", "le", "lt"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,8 @@ class Digits:
     """At most so many digits, so many of them decimal places; `is_padded` numbers are given all of their places.
 
     Pydantic takes every number apart into a tuple of its digits to count them: a seventh of the time of a refold.
-    Who reads strictly, as a refold does, is spared the arithmetic as well where the text tells.
+    Who reads strictly, as a refold does, is spared the arithmetic as well where the text tells: so no field may be an
+    amount or a text, since of two kinds pydantic tries each strictly.
     Bounds of the value (`Field(ge=0, lt=1)`) stand before it, so that the API's document has them all.
     """
 
@@ -32,13 +32,13 @@ class Digits:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         number = handler(source)
         checked = core_schema.no_info_after_validator_function(self._checked, number)
-        if number.keys() & _BOUNDS:
+        if number != handler.generate_schema(Decimal):  # bounds of the value: no pattern tells
             return checked
         written = core_schema.no_info_after_validator_function(Decimal, core_schema.str_schema(pattern=self._written))
         return core_schema.lax_or_strict_schema(
             lax_schema=checked,
             strict_schema=core_schema.union_schema([written, checked], mode="left_to_right"),
-            serialization=core_schema.to_string_ser_schema(when_used="json"),
+            serialization=core_schema.decimal_schema(),
         )
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
