@@ -100,20 +100,20 @@ def _class(vocabulary: Vocabulary, batch: Batch) -> type[Event]:
 
 def _append(connection: DuckDBPyConnection, vocabulary: Vocabulary, event: type[Event], batch: Batch) -> None:
     """Insert a batch; what is of an old version, or does not fit at once, is lifted in Python."""
-    table = fact_table(event)
-    connection.register("batch", batch.rows)
-    misfits: list[tuple[int, int, str]] = []
-    if batch.schema_version < event.schema_version:
-        misfits = connection.execute("select position, schema_version, data from temp.batch").fetchall()
-    else:
-        fitting = f"from ({table.shaped('temp.batch')}) where fits"
+    table, inserted = fact_table(event), 0
+    fitting = f"from ({table.shaped('temp.batch')}) where fits"
+    is_of_today = batch.schema_version == event.schema_version
+    if is_of_today:
+        # a stream, read once: of a table DuckDB asks pyarrow's datasets, which bring pandas, a second of a small run
+        connection.register("batch", batch.rows.__arrow_c_stream__())
         row = connection.execute(f"insert into facts.{table.name} by name select * exclude (fits) {fitting}").fetchone()
-        if row != (batch.rows.num_rows,):
-            misfits = connection.execute(f"""
-                select position, schema_version, data from temp.batch
-                where position not in (select position {fitting})""").fetchall()
-    if misfits:
-        _append_lifted(connection, vocabulary, event, misfits)
+        assert row is not None
+        (inserted,) = row
+    if inserted < batch.rows.num_rows:
+        connection.register("batch", batch.rows)
+        others = f"where position not in (select position {fitting})" if is_of_today else ""
+        sql = f"select position, schema_version, data from temp.batch {others}"
+        _append_lifted(connection, vocabulary, event, connection.execute(sql).fetchall())
     connection.unregister("batch")
 
 
