@@ -263,6 +263,7 @@ from warehouse.settings import Settings
 home = Path(sys.argv[1])
 database = Database(*sys.argv[2:6])
 refresh(database, Settings(_env_file=None, home=home), graph=read_graph(home / "sql"), vocabulary=known())
+print(sorted({"pandas", "pyarrow.dataset"} & sys.modules.keys()))
 """
 ENDLESS = """\
 -- about: One row: a sum that takes for ever.
@@ -271,19 +272,31 @@ select count(*) as total from facts.order_released, range(100000000000) where ra
 """
 
 
+def started(works) -> subprocess.Popen[str]:
+    """A run in a program of its own."""
+    server = works.database
+    place = [str(works.settings.home), server.name, server.host, server.port, server.user]
+    return subprocess.Popen([sys.executable, "-c", CHILD, *place], stdout=subprocess.PIPE, text=True)
+
+
+def test_a_program_that_takes_in_events_imports_no_pandas(works):
+    works.refresh()
+    works.happens("order", OrderReleased(reason="fine"))
+    said, _ = started(works).communicate(timeout=60)
+    assert said == "[]\n"
+    assert works.read("select count(*) from facts.order_released") == [(1,)]
+
+
 def test_a_run_killed_between_its_rows_and_its_commit_leaves_the_next_one_every_event_once(works):
     works.refresh()
     works.happens("order", *(OrderReleased(reason="fine") for _ in range(50)))
     works.writes("orders.endless", ENDLESS)
-    server = works.database
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(works.settings.home), server.name, server.host, server.port, server.user]
-    )
+    child = started(works)
     rows = works.settings.home / "lake" / "facts" / "order_released"
     while not any(rows.glob("*.parquet")):
         assert child.poll() is None, "the child ended before it wrote its rows"
     child.send_signal(signal.SIGKILL)
-    assert child.wait() == -signal.SIGKILL
+    assert child.communicate()[0] == "" and child.returncode == -signal.SIGKILL
     assert works.read("select count(*) from facts.order_released") == [(0,)]
     (works.folder / "orders" / "endless.sql").unlink()
     assert works.refresh().loaded == 50
