@@ -56,9 +56,6 @@ def run(engine, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-STREAMS = "select aggregate_id as id, count(*) as events from jovey.events group by 1 order by 1"
-
-
 @pytest.mark.usefixtures("company")
 def test_shares_hold_every_stream_once_and_whole(engine):
     with frozen(engine) as connection:
